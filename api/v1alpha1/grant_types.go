@@ -1,0 +1,73 @@
+package v1alpha1
+
+// Grant is the minimal permission of a task, per protocol. It is enforced twice:
+// as the target's own permissions, and in the data path.
+type Grant struct {
+	// postgres is what a task may do on a PostgreSQL target.
+	// +optional
+	Postgres *PostgresGrant `json:"postgres,omitempty"`
+}
+
+// PostgresGrant is SQL privileges on named relations of one database.
+type PostgresGrant struct {
+	// database is the one database that the task may connect to.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Database string `json:"database"`
+	// relations are tables and views with the privileges on them.
+	// +optional
+	// +listType=map
+	// +listMapKey=schema
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=256
+	Relations []RelationGrant `json:"relations,omitempty"`
+	// sequences that the task may draw values from: USAGE, named schema.name.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=127
+	// +kubebuilder:validation:items:Pattern=`^[^.]+\.[^.]+$`
+	Sequences []string `json:"sequences,omitempty"`
+	// functions that the task may call beside PostgreSQL's own harmless ones:
+	// EXECUTE, named schema.name, every overload of it.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=127
+	// +kubebuilder:validation:items:Pattern=`^[^.]+\.[^.]+$`
+	Functions []string `json:"functions,omitempty"`
+}
+
+// RelationGrant is the privileges on one table or view.
+type RelationGrant struct {
+	// schema of the relation.
+	// +optional
+	// +kubebuilder:default=public
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Schema string `json:"schema,omitempty"`
+	// name of the relation.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+	// privileges on it.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	Privileges []RelationPrivilege `json:"privileges"`
+}
+
+// RelationPrivilege is a table privilege of SQL's GRANT.
+// +kubebuilder:validation:Enum=SELECT;INSERT;UPDATE;DELETE
+type RelationPrivilege string
+
+// The table privileges that a grant may name.
+const (
+	PrivilegeSelect RelationPrivilege = "SELECT"
+	PrivilegeInsert RelationPrivilege = "INSERT"
+	PrivilegeUpdate RelationPrivilege = "UPDATE"
+	PrivilegeDelete RelationPrivilege = "DELETE"
+)
