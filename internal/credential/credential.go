@@ -1,0 +1,82 @@
+// Package credential mints, revokes, and proves absent the credential of one
+// task on its target. One folder per protocol holds an issuer.
+package credential
+
+import (
+	"context"
+	"time"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+)
+
+// Issuer makes and unmakes the credentials of one protocol. Every method is
+// idempotent and bounded by its context; errors hold no secret.
+type Issuer interface {
+	// Issue makes the task's credential as the request has it, or brings an
+	// existing one to that state.
+	Issue(ctx context.Context, target Target, request Request) (v1alpha1.IssuedCredential, error)
+	// Revoke ends the credential: no new login, live sessions ended, everything
+	// that it owns reassigned, then gone.
+	Revoke(ctx context.Context, target Target, request Request) error
+	// Verify asks the target whether anything is left; it never changes a thing.
+	Verify(ctx context.Context, target Target, request Request) (Evidence, error)
+	// List names the requests that this installation has credentials for on the
+	// target, for the sweeper: by UID.
+	List(ctx context.Context, target Target) ([]string, error)
+	// Probe looks whether target and administrator's credential work.
+	Probe(ctx context.Context, target Target) (Findings, error)
+}
+
+// Target is an AccessTarget with its Secret.
+type Target struct {
+	Name, Namespace string
+	Spec            v1alpha1.AccessTargetSpec
+	// Addresses that Spec's host resolved to, already checked.
+	Addresses []string
+	// Admin is the administrator's login from the Secret.
+	Admin Admin
+}
+
+// Admin is a target's administrator login. Its String hides the secrets.
+type Admin struct {
+	Username, Password           string
+	ClientCertificate, ClientKey []byte
+	// Database to connect to first; "postgres" by default.
+	Database string
+}
+
+// String hides the value.
+func (Admin) String() string { return "[administrator's credential]" }
+
+// GoString hides the value from %#v.
+func (Admin) GoString() string { return "[administrator's credential]" }
+
+// Request is the part of a request that a credential depends on.
+type Request struct {
+	UID        string
+	Generation int32
+	Grant      v1alpha1.Grant
+	// ValidUntil is when the target itself must stop taking the credential.
+	ValidUntil time.Time
+	// MaxConnections bounds the credential's sessions on the target.
+	MaxConnections int32
+}
+
+// Evidence is what a target showed about a credential.
+type Evidence struct {
+	// Absent says that nothing is left.
+	Absent bool
+	// Message is the evidence in one line: "role sp_… absent from pg_roles, 0
+	// backends, asked 3 databases".
+	Message   string
+	CheckedAt time.Time
+}
+
+// Findings is what a probe found.
+type Findings struct {
+	ServerVersion string
+	// PublicGrants are rights that everybody has there.
+	PublicGrants []string
+	// Unsafe is why the target must not be used: "asks no password".
+	Unsafe string
+}

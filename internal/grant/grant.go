@@ -1,0 +1,91 @@
+// Package grant is what a proxy is told: for whom and what it stands, what it
+// waits for, and, once approved, what it may do and with which credential. The
+// control channel carries it, and --grant-file holds it as YAML. Types only.
+package grant
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+)
+
+// Phase of a task as its proxy sees it.
+type Phase string
+
+// The phases, in order; a proxy never goes back.
+const (
+	Waiting Phase = "Waiting"
+	Granted Phase = "Granted"
+	Ended   Phase = "Ended"
+)
+
+// State is everything that a proxy knows of its task. A newer one replaces it whole.
+type State struct {
+	Phase Phase `json:"phase"`
+	Task  Task  `json:"task"`
+	// Wait says, while Waiting, what for and how to get on, in one line.
+	Wait string `json:"wait,omitempty"`
+	// Grant is set while Granted, and only then.
+	Grant *Grant `json:"grant,omitempty"`
+	// Reason says, once Ended, why: "closed by alice", "expired", "policy changed".
+	Reason string `json:"reason,omitempty"`
+}
+
+// Task names the request and who may connect.
+type Task struct {
+	RequestUID string   `json:"requestUID"`
+	Request    string   `json:"request"`
+	Namespace  string   `json:"namespace"`
+	ID         string   `json:"id"`
+	Type       string   `json:"type"`
+	URL        string   `json:"url,omitempty"`
+	Reviewer   string   `json:"reviewer,omitempty"`
+	Requester  string   `json:"requester"`
+	Groups     []string `json:"groups,omitempty"`
+	Target     string   `json:"target"`
+	// ClientKeys are authorized_keys lines; a client that proves one is the requester.
+	ClientKeys []string `json:"clientKeys,omitempty"`
+}
+
+// Grant is what the task may do, until when, and with which credential.
+type Grant struct {
+	// PolicyName and PolicyDigest name the policy that Policy is a snapshot of.
+	PolicyName   string `json:"policyName"`
+	PolicyDigest string `json:"policyDigest,omitempty"`
+	// Policy is the snapshot, its grant already narrowed by the request.
+	Policy v1alpha1.AccessPolicySpec `json:"policy"`
+	// Deadline ends every session.
+	Deadline time.Time `json:"deadline"`
+	// Postgres is the upstream, for that protocol.
+	Postgres *PostgresUpstream `json:"postgres,omitempty"`
+}
+
+// PostgresUpstream is the target and the task's own login on it.
+type PostgresUpstream struct {
+	// Host is the name to verify; Addresses are where to dial, in order, without a
+	// resolver. Port in host byte order.
+	Host      string   `json:"host"`
+	Addresses []string `json:"addresses"`
+	Port      int32    `json:"port"`
+	// TLSMode and CABundle (PEM) as in the AccessTarget.
+	TLSMode  v1alpha1.PostgresTLSMode `json:"tlsMode"`
+	CABundle string                   `json:"caBundle,omitempty"`
+	Database string                   `json:"database"`
+	// User and one of Password or ClientCertificate with ClientKey (PEM).
+	User              string `json:"user"`
+	Password          Secret `json:"password,omitempty"`
+	ClientCertificate string `json:"clientCertificate,omitempty"`
+	ClientKey         Secret `json:"clientKey,omitempty"`
+}
+
+// Secret is a string that no format verb, log or error prints.
+type Secret string
+
+// String hides the value.
+func (Secret) String() string { return "[secret]" }
+
+// GoString hides the value from %#v.
+func (Secret) GoString() string { return "[secret]" }
+
+// Reveal returns the value, for the one place that sends it.
+func (s Secret) Reveal() string { return string(s) }

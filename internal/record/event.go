@@ -1,0 +1,110 @@
+// Package record is the recording of a session: an append-only log of events,
+// chained by hash. The format is specified in docs/recording-format.md.
+package record
+
+import "time"
+
+// EventType names what happened.
+type EventType string
+
+// The events of a session, in the order in which they may first appear.
+const (
+	// EventStart opens a recording: who, for which task, on what.
+	EventStart EventType = "session.start"
+	// EventOperation is an operation before it is decided; nothing has reached
+	// the target.
+	EventOperation EventType = "operation"
+	// EventVerdict is the decision about the operation with the same number.
+	EventVerdict EventType = "verdict"
+	// EventResult is what the target answered: tag, rows, error code.
+	EventResult EventType = "result"
+	// EventStream is a chunk of a stream towards the target (COPY data): length
+	// and hash, before it is forwarded.
+	EventStream EventType = "stream"
+	// EventNotice is something that the proxy told the client.
+	EventNotice EventType = "notice"
+	// EventEnd closes a recording. One without it is incomplete.
+	EventEnd EventType = "session.end"
+)
+
+// Event is one line of the log. Which fields are set depends on Type; sequence,
+// time, previous hash and hash are the writer's to fill.
+type Event struct {
+	Sequence int64     `json:"seq"`
+	Time     time.Time `json:"time"`
+	Type     EventType `json:"type"`
+
+	Start     *Start     `json:"start,omitempty"`
+	Operation *Operation `json:"operation,omitempty"`
+	Verdict   *Verdict   `json:"verdict,omitempty"`
+	Result    *Result    `json:"result,omitempty"`
+	Stream    *Stream    `json:"stream,omitempty"`
+	Notice    string     `json:"notice,omitempty"`
+	End       *End       `json:"end,omitempty"`
+}
+
+// Start says who, for which task, on what.
+type Start struct {
+	Version    string `json:"version"`
+	Session    string `json:"session"`
+	RequestUID string `json:"requestUID"`
+	Request    string `json:"request"`
+	Namespace  string `json:"namespace"`
+	Task       string `json:"task"`
+	User       string `json:"user"`
+	// Proof is how the user was known: "key SHA256:…" or "token".
+	Proof    string `json:"proof"`
+	Remote   string `json:"remote"`
+	Target   string `json:"target"`
+	Protocol string `json:"protocol"`
+	// Attributes are the protocol's: database, application_name.
+	Attributes map[string]string `json:"attributes,omitempty"`
+}
+
+// Operation is one operation as the client sent it.
+type Operation struct {
+	ID     int64    `json:"id"`
+	Kind   string   `json:"kind"`
+	Text   string   `json:"text"`
+	Values []string `json:"values,omitempty"`
+}
+
+// Verdict is the decision about an operation.
+type Verdict struct {
+	Operation int64  `json:"operation"`
+	Effect    string `json:"effect"`
+	Policy    string `json:"policy"`
+	Rule      string `json:"rule"`
+	Message   string `json:"message,omitempty"`
+}
+
+// Result is what the target answered to an operation.
+type Result struct {
+	Operation int64  `json:"operation"`
+	Tag       string `json:"tag,omitempty"`
+	Rows      int64  `json:"rows,omitempty"`
+	Bytes     int64  `json:"bytes,omitempty"`
+	Error     string `json:"error,omitempty"`
+}
+
+// Stream is a chunk towards the target.
+type Stream struct {
+	Operation int64  `json:"operation"`
+	Bytes     int64  `json:"bytes"`
+	SHA256    string `json:"sha256"`
+}
+
+// End closes a session.
+type End struct {
+	Reason  string `json:"reason"`
+	Allowed int64  `json:"allowed"`
+	Refused int64  `json:"refused"`
+}
+
+// Head is the newest link of a session's chain.
+type Head struct {
+	Session  string
+	Sequence int64
+	Hash     string
+	Complete bool
+}
