@@ -80,6 +80,11 @@ type Question struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=8
 	Requirements []ReviewRequirement `json:"requirements,omitempty"`
+	// autoApproved is the policy's autoApprove expression, if it held when the
+	// review opened: no decision is needed then.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	AutoApproved string `json:"autoApproved,omitempty"`
 	// expiresAt is the deadline, by the manager's clock: a decision counts when
 	// it was latched into the status before it.
 	// +required

@@ -182,6 +182,11 @@ type TaskAccessRequestStatus struct {
 	// grant, the task's after it.
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+	// ended says why the request came to its end: closed, denied, expired, void.
+	// Once set it never changes, and nothing is granted any more.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="an end is final"
+	Ended *Ended `json:"ended,omitempty"`
 	// closedAt is when the target had proved that the credential is gone.
 	// +optional
 	ClosedAt *metav1.Time `json:"closedAt,omitempty"`
@@ -200,6 +205,21 @@ type TaskAccessRequestStatus struct {
 	// teardown is the evidence that nothing is left.
 	// +optional
 	Teardown *Teardown `json:"teardown,omitempty"`
+}
+
+// Ended is why a request came to its end.
+type Ended struct {
+	// reason in one word: Closed, Denied, Expired, Void.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Reason string `json:"reason"`
+	// message says who or what ended it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+	// at is when the manager saw it.
+	// +required
+	At metav1.Time `json:"at,omitzero"`
 }
 
 // Bound is an object that an approval is bound to.

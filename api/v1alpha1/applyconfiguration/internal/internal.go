@@ -265,6 +265,18 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.Effect
   scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.Ended
+  map:
+    fields:
+    - name: at
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: message
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.Endpoint
   map:
     fields:
@@ -404,6 +416,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.sallyport.sallyport.api.v1alpha1.Question
   map:
     fields:
+    - name: autoApproved
+      type:
+        scalar: string
     - name: durationSeconds
       type:
         scalar: numeric
@@ -699,6 +714,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: credential
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.IssuedCredential
+    - name: ended
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.Ended
     - name: endpoint
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.Endpoint

@@ -31,6 +31,9 @@ type QuestionApplyConfiguration struct {
 	Grant *GrantApplyConfiguration `json:"grant,omitempty"`
 	// requirements copies the policy's, with the task's reviewer put in by name.
 	Requirements []ReviewRequirementApplyConfiguration `json:"requirements,omitempty"`
+	// autoApproved is the policy's autoApprove expression, if it held when the
+	// review opened: no decision is needed then.
+	AutoApproved *string `json:"autoApproved,omitempty"`
 	// expiresAt is the deadline, by the manager's clock: a decision counts when
 	// it was latched into the status before it.
 	ExpiresAt *v1.Time `json:"expiresAt,omitempty"`
@@ -116,6 +119,14 @@ func (b *QuestionApplyConfiguration) WithRequirements(values ...*ReviewRequireme
 		}
 		b.Requirements = append(b.Requirements, *values[i])
 	}
+	return b
+}
+
+// WithAutoApproved sets the AutoApproved field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AutoApproved field is set to the value of the last call.
+func (b *QuestionApplyConfiguration) WithAutoApproved(value string) *QuestionApplyConfiguration {
+	b.AutoApproved = &value
 	return b
 }
 

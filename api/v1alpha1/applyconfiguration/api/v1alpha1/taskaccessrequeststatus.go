@@ -32,6 +32,9 @@ type TaskAccessRequestStatusApplyConfiguration struct {
 	// expiresAt is when everything ends: the review's deadline before the
 	// grant, the task's after it.
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+	// ended says why the request came to its end: closed, denied, expired, void.
+	// Once set it never changes, and nothing is granted any more.
+	Ended *EndedApplyConfiguration `json:"ended,omitempty"`
 	// closedAt is when the target had proved that the credential is gone.
 	ClosedAt *metav1.Time `json:"closedAt,omitempty"`
 	// endpoint is where the proxy is, and how to know that it is the task's.
@@ -118,6 +121,14 @@ func (b *TaskAccessRequestStatusApplyConfiguration) WithGrantedAt(value metav1.T
 // If called multiple times, the ExpiresAt field is set to the value of the last call.
 func (b *TaskAccessRequestStatusApplyConfiguration) WithExpiresAt(value metav1.Time) *TaskAccessRequestStatusApplyConfiguration {
 	b.ExpiresAt = &value
+	return b
+}
+
+// WithEnded sets the Ended field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Ended field is set to the value of the last call.
+func (b *TaskAccessRequestStatusApplyConfiguration) WithEnded(value *EndedApplyConfiguration) *TaskAccessRequestStatusApplyConfiguration {
+	b.Ended = value
 	return b
 }
 
