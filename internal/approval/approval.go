@@ -65,15 +65,15 @@ func Count(in Input) Result {
 	result := Result{Latched: describe(votes, people, seated), At: in.Now}
 
 	deadline := in.Question.ExpiresAt.Time
-	denier, unknownDeny := denials(people)
+	denial, unknownDeny := denials(people)
 	switch {
 	case in.Withdrawn != "":
 		result.Outcome, result.Message = v1alpha1.OutcomeWithdrawn, in.Withdrawn
 	case !in.Now.Before(deadline):
 		result.Outcome = v1alpha1.OutcomeExpired
 		result.Message = fmt.Sprintf("nobody decided before %s", deadline.UTC().Format(time.RFC3339))
-	case denier != "":
-		result.Outcome, result.Message = v1alpha1.OutcomeDenied, "denied by "+denier
+	case denial != "":
+		result.Outcome, result.Message = v1alpha1.OutcomeDenied, denial
 	case seated.complete() && !unknownDeny:
 		result.Outcome, result.Message = v1alpha1.OutcomeApproved, seated.words(people)
 	default:

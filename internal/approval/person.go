@@ -94,14 +94,14 @@ func (p person) has(reviewer string) bool {
 // eligible says whether the person could fill any seat.
 func (p person) eligible() bool { return len(p.seats) > 0 }
 
-// denial is the username under which the person denied with that authorisation.
-func (p person) denial(a Authorisation) string {
-	for _, v := range p.votes {
+// denial is the person's first Deny with that authorisation, or nil.
+func (p person) denial(a Authorisation) *vote {
+	for i, v := range p.votes {
 		if v.Verdict == v1alpha1.VerdictDeny && v.authorised == a && !v.late && human(v.Decision) {
-			return v.Reviewer
+			return &p.votes[i]
 		}
 	}
-	return ""
+	return nil
 }
 
 // voice is the username that speaks for the person in a seat.
@@ -109,7 +109,7 @@ func (p person) voice(seat string) string { return p.voices[seat] }
 
 // approvesFor says whether the person's vote may be put into a seat.
 func (p person) approvesFor(seat string) bool {
-	if p.denial(Allowed) != "" || p.denial(Unknown) != "" {
+	if p.denial(Allowed) != nil || p.denial(Unknown) != nil {
 		return false
 	}
 	return slices.ContainsFunc(p.votes, func(v vote) bool {

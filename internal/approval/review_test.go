@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
@@ -64,39 +65,36 @@ func TestREV1_OneHumanIsOneVote(t *testing.T) {
 
 func TestREV2_AnApprovalIsBoundToDigests(t *testing.T) {
 	t.Parallel()
-	request := v1alpha1.Bound{Name: "pay-1423", UID: "r1", Digest: "v1:sha256:aa"}
-	policy := v1alpha1.Bound{Name: "orders-read", UID: "p1", Digest: "v1:sha256:bb"}
-	target := v1alpha1.Bound{Name: "orders", UID: "t1", Digest: "v1:sha256:cc"}
-	q := question(dba(1))
-	q.Subject.Request, q.Policy, q.Target = request, policy, target
-	if err := Valid(q, request, policy, target); err != nil {
-		t.Fatalf("unchanged: %v", err)
+	bound := Current{
+		Request: v1alpha1.Bound{Name: "pay-1423", UID: "r1", Digest: "v1:sha256:aa"},
+		Policy:  v1alpha1.Bound{Name: "orders-read", UID: "p1", Digest: "v1:sha256:bb"},
+		Target:  v1alpha1.Bound{Name: "orders", UID: "t1", Digest: "v1:sha256:cc"},
 	}
 	tests := []struct {
 		name   string
-		change func(r, p, t *v1alpha1.Bound)
-		want   string
+		change func(q *v1alpha1.Question, now *Current)
+		want   []string
 	}{
-		{"request edited", func(r, _, _ *v1alpha1.Bound) { r.Digest = "v1:sha256:dd" }, "request pay-1423 has changed"},
-		{"request made again under its name", func(r, _, _ *v1alpha1.Bound) { r.UID = "r2" }, "request pay-1423 is another object"},
-		{"policy edited", func(_, p, _ *v1alpha1.Bound) { p.Digest = "v1:sha256:dd" }, "policy orders-read has changed"},
-		{"policy made again under its name", func(_, p, _ *v1alpha1.Bound) { p.UID = "p2" }, "policy orders-read is another object"},
-		{"policy gone", func(_, p, _ *v1alpha1.Bound) { *p = v1alpha1.Bound{} }, "policy orders-read is gone"},
-		{"retargeted", func(_, _, t *v1alpha1.Bound) { t.Name = "payments" }, "target orders is another object"},
-		{"target edited", func(_, _, t *v1alpha1.Bound) { t.Digest = "v1:sha256:dd" }, "target orders has changed"},
-	}
-	unbound := q
-	unbound.Policy.Digest = ""
-	if err := Valid(unbound, request, unbound.Policy, target); err == nil {
-		t.Error("two empty digests match")
+		{"nothing", func(*v1alpha1.Question, *Current) {}, nil},
+		{"request edited", func(_ *v1alpha1.Question, now *Current) { now.Request.Digest = "v1:sha256:dd" }, []string{"request pay-1423"}},
+		{"request made again under its name", func(_ *v1alpha1.Question, now *Current) { now.Request.UID = "r2" }, []string{"request pay-1423"}},
+		{"policy edited", func(_ *v1alpha1.Question, now *Current) { now.Policy.Digest = "v1:sha256:dd" }, []string{"policy orders-read"}},
+		{"policy made again under its name", func(_ *v1alpha1.Question, now *Current) { now.Policy.UID = "p2" }, []string{"policy orders-read"}},
+		{"policy gone", func(_ *v1alpha1.Question, now *Current) { now.Policy = v1alpha1.Bound{} }, []string{"policy orders-read"}},
+		{"another digest's version", func(_ *v1alpha1.Question, now *Current) { now.Policy.Digest = "v2:sha256:bb" }, []string{"policy orders-read"}},
+		{"retargeted", func(_ *v1alpha1.Question, now *Current) { now.Target.Name = "payments" }, []string{"target orders"}},
+		{"target and policy edited", func(_ *v1alpha1.Question, now *Current) { now.Target.Digest, now.Policy.Digest = "x", "y" }, []string{"policy orders-read", "target orders"}},
+		{"bound to no digest", func(q *v1alpha1.Question, now *Current) { q.Policy.Digest, now.Policy.Digest = "", "" }, []string{"policy orders-read"}},
+		{"bound to no object", func(q *v1alpha1.Question, now *Current) { q.Target, now.Target = v1alpha1.Bound{}, v1alpha1.Bound{} }, []string{"target "}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r, p, g := request, policy, target
-			tt.change(&r, &p, &g)
-			if err := Valid(q, r, p, g); err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %v, want %q", err, tt.want)
+			q, now := question(dba(1)), bound
+			q.Subject.Request, q.Policy, q.Target = bound.Request, bound.Policy, bound.Target
+			tt.change(&q, &now)
+			if diff := cmp.Diff(tt.want, Changed(q, now)); diff != "" {
+				t.Errorf("changed (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -63,19 +63,19 @@ func latch(in Input) (votes []vote, held []string) {
 	return votes, held
 }
 
-// denials names the first person whose Deny ends the review, and says whether
-// there is one whose Deny might, once the authoriser answers.
-func denials(people []person) (denier string, unknown bool) {
+// denials says who ends the review by a Deny, in which words, and whether there is
+// somebody whose Deny might, once the authoriser answers.
+func denials(people []person) (denial string, unknown bool) {
 	for _, p := range people {
 		if !p.eligible() {
 			continue
 		}
-		if d := p.denial(Allowed); d != "" && denier == "" {
-			denier = d
+		if v := p.denial(Allowed); v != nil && denial == "" {
+			denial = strings.TrimSuffix("denied by "+v.Reviewer+": "+v.Message, ": ")
 		}
-		unknown = unknown || p.denial(Unknown) != ""
+		unknown = unknown || p.denial(Unknown) != nil
 	}
-	return denier, unknown
+	return denial, unknown
 }
 
 // describe says of each decision whether it counts, for which seat, or why not.
@@ -110,7 +110,7 @@ func judge(v vote, p person, seat string) (counts, why string) {
 		return "", whyNoSeat
 	case v.Verdict == v1alpha1.VerdictDeny:
 		return p.seats[0], ""
-	case p.denial(Allowed) != "" || p.denial(Unknown) != "":
+	case p.denial(Allowed) != nil || p.denial(Unknown) != nil:
 		return "", whyAlsoDenied
 	case seat == "":
 		return "", whyOvershoot
