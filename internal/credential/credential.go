@@ -7,11 +7,18 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/grant"
 )
 
 // Issuer makes and unmakes the credentials of one protocol. Every method is
 // idempotent and bounded by its context; errors hold no secret.
 type Issuer interface {
+	// Name is the credential's name on the target, before it is made: it asks
+	// nobody. Whoever tears down looks for this.
+	Name(target Target, uid string) v1alpha1.IssuedCredential
+	// Login is what a proxy logs in with once Issue has made it; derived or read,
+	// never stored. It asks nobody.
+	Login(target Target, request Request) (Login, error)
 	// Issue makes the task's credential as the request has it, or brings an
 	// existing one to that state.
 	Issue(ctx context.Context, target Target, request Request) (v1alpha1.IssuedCredential, error)
@@ -50,6 +57,13 @@ func (Admin) String() string { return "[administrator's credential]" }
 
 // GoString hides the value from %#v.
 func (Admin) GoString() string { return "[administrator's credential]" }
+
+// Login is a credential with its secret. It is handed to the task's proxy alone.
+type Login struct {
+	User                         string
+	Password                     grant.Secret
+	ClientCertificate, ClientKey grant.Secret
+}
 
 // Request is the part of a request that a credential depends on.
 type Request struct {
