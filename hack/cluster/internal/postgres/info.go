@@ -1,0 +1,50 @@
+package postgres
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/sallyport/sallyport/hack/cluster/internal/layout"
+)
+
+// Info is what a client needs; it is saved as postgres/postgres.json.
+type Info struct {
+	// Host and Port hold inside the cluster, ForwardHost and ForwardPort on the host.
+	Host        string `json:"host"`
+	Port        int    `json:"port"`
+	ForwardHost string `json:"forwardHost"`
+	ForwardPort int    `json:"forwardPort"`
+	User        string `json:"user"`
+	Password    string `json:"password"`
+	Database    string `json:"database"`
+	CAFile      string `json:"caFile"`
+}
+
+func infoPath(c layout.Cluster) string { return c.Path("postgres", "postgres.json") }
+
+func writeInfo(c layout.Cluster, r layout.Record, password string) error {
+	data, err := json.MarshalIndent(Info{
+		Host: layout.PostgresIP, Port: 5432,
+		ForwardHost: "127.0.0.1", ForwardPort: r.PostgresPort,
+		User: account, Password: password, Database: account,
+		CAFile: c.Path("postgres", "ca.crt"),
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(infoPath(c), append(data, '\n'), 0o600)
+}
+
+// Read returns what Prepare wrote; found is false if there never was a server.
+func Read(c layout.Cluster) (info Info, found bool, err error) {
+	data, err := os.ReadFile(infoPath(c))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Info{}, false, nil
+	}
+	if err != nil {
+		return Info{}, false, err
+	}
+	return info, true, json.Unmarshal(data, &info)
+}

@@ -1,0 +1,159 @@
+package sandbox
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sallyport/sallyport/hack/cluster/internal/layout"
+)
+
+// MakeCgroups makes the cluster's group in every hierarchy: one on a machine with
+// cgroup v2, one for each controller on a machine with v1.
+func MakeCgroups(c layout.Cluster) error {
+	roots, err := hierarchies()
+	if err != nil {
+		return err
+	}
+	for _, root := range roots {
+		if err := enableControllers(root); err != nil {
+			return err
+		}
+		group := filepath.Join(root, c.Cgroup())
+		if err := os.MkdirAll(group, 0o755); err != nil {
+			return err
+		}
+		if err := inheritCpuset(root, group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RemoveCgroups removes the cluster's groups. Its processes are dead by then, but
+// the kernel may still be counting them out.
+func RemoveCgroups(ctx context.Context, c layout.Cluster) error {
+	roots, err := hierarchies()
+	if err != nil {
+		return err
+	}
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for _, root := range roots {
+		group := filepath.Join(root, c.Cgroup())
+		for {
+			err := removeGroup(group)
+			if err == nil {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("remove cgroup: %w", err)
+			case <-ticker.C:
+			}
+		}
+	}
+	return nil
+}
+
+// Cgroups lists those of the cluster's groups that exist.
+func Cgroups(c layout.Cluster) ([]string, error) {
+	roots, err := hierarchies()
+	var found []string
+	for _, root := range roots {
+		if group := filepath.Join(root, c.Cgroup()); isDir(group) {
+			found = append(found, group)
+		}
+	}
+	return found, err
+}
+
+// hierarchies returns where cgroups are mounted.
+func hierarchies() ([]string, error) {
+	file, err := os.Open("/proc/self/mounts")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	var roots []string
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) > 2 && (fields[2] == "cgroup" || fields[2] == "cgroup2") {
+			roots = append(roots, fields[1])
+		}
+	}
+	return roots, lines.Err()
+}
+
+// enableControllers hands every controller of a v2 hierarchy down to its children.
+func enableControllers(root string) error {
+	available, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, controller := range strings.Fields(string(available)) {
+		err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+"+controller), 0o644)
+		if err != nil {
+			return fmt.Errorf("hand the %s controller down (cgroup v2 refuses where processes sit in %s itself): %w", controller, root, err)
+		}
+	}
+	return nil
+}
+
+// inheritCpuset fills what a new group of the v1 cpuset controller leaves empty,
+// and without which no process can enter it.
+func inheritCpuset(root, group string) error {
+	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
+		value, err := os.ReadFile(filepath.Join(root, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(group, name), value, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeGroup removes a group with its children, children first. A group can be
+// removed with rmdir alone: the files in it are the kernel's.
+func removeGroup(path string) error {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			if err := removeGroup(filepath.Join(path, entry.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	if err := unix.Rmdir(path); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
