@@ -4,6 +4,7 @@ package approval
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
@@ -43,7 +44,7 @@ type Result struct {
 	Outcome v1alpha1.Outcome
 	// Latched are the decisions seen so far, in the order in which they were.
 	Latched []v1alpha1.LatchedDecision
-	// Missing says in words which seats are empty: "1 of dba". Empty once decided.
+	// Missing says in words which seats are, or stayed, empty: "1 of dba".
 	Missing []string
 	// Message says in one line how the review stands.
 	Message string
@@ -62,7 +63,7 @@ func Count(in Input) Result {
 	votes, held := latch(in)
 	people := group(in, votes)
 	seated := fill(in.Question.Requirements, people)
-	result := Result{Latched: describe(votes, people, seated), At: in.Now}
+	result := Result{Latched: describe(votes, people, seated), Missing: seated.missing(), At: in.Now}
 
 	deadline := in.Question.ExpiresAt.Time
 	denial, unknownDeny := denials(people)
@@ -71,13 +72,12 @@ func Count(in Input) Result {
 		result.Outcome, result.Message = v1alpha1.OutcomeWithdrawn, in.Withdrawn
 	case !in.Now.Before(deadline):
 		result.Outcome = v1alpha1.OutcomeExpired
-		result.Message = fmt.Sprintf("nobody decided before %s", deadline.UTC().Format(time.RFC3339))
+		result.Message = fmt.Sprintf("still needed %s at %s", strings.Join(result.Missing, ", "), deadline.UTC().Format(time.RFC3339))
 	case denial != "":
 		result.Outcome, result.Message = v1alpha1.OutcomeDenied, denial
 	case seated.complete() && !unknownDeny:
 		result.Outcome, result.Message = v1alpha1.OutcomeApproved, seated.words(people)
 	default:
-		result.Missing = seated.missing()
 		result.Message = pending(result.Missing, held)
 	}
 	return result

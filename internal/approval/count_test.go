@@ -84,6 +84,7 @@ func TestCount(t *testing.T) {
 		{"the task's reviewer in another case is that person", ask(question(dba(1), taskReviewer()), approve("alice", "dba"), approve("Carol ")), v1alpha1.OutcomeApproved, nil},
 		{"the task's reviewer never suffices alone", ask(question(taskReviewer()), approve("carol")), "", []string{"1 of task-reviewer"}},
 		{"one eligible deny ends it", ask(question(dba(1)), approve("alice", "dba"), deny("erin", "dba")), v1alpha1.OutcomeDenied, nil},
+		{"a deny says what stayed empty", ask(question(dba(1)), deny("erin", "dba")), v1alpha1.OutcomeDenied, []string{"1 of dba"}},
 		{"an outsider's deny does not", ask(question(dba(1)), approve("alice", "dba"), deny("mallory")), v1alpha1.OutcomeApproved, nil},
 		{"the requester's deny does not", ask(question(dba(1)), approve("alice", "dba"), deny("bob", "dba")), v1alpha1.OutcomeApproved, nil},
 	}
