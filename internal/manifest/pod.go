@@ -1,0 +1,100 @@
+package manifest
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/control"
+)
+
+const (
+	nonroot         int64 = 65532
+	tokenDirectory        = "/var/run/sallyport"
+	recordDirectory       = "/recordings"
+	tokenSeconds    int64 = 600
+)
+
+// Pod is the proxy of one task: restricted Pod Security, no API token but the one
+// for the control channel, its own sub-path of the recordings, no DNS. It holds no
+// credential; deadlineSeconds ends it even if the manager never does.
+func Pod(request *v1alpha1.TaskAccessRequest, settings Settings, deadlineSeconds int64) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: meta(request),
+		Spec: corev1.PodSpec{
+			ServiceAccountName:            Name(string(request.UID)),
+			AutomountServiceAccountToken:  ptr.To(false),
+			EnableServiceLinks:            ptr.To(false),
+			ActiveDeadlineSeconds:         &deadlineSeconds,
+			TerminationGracePeriodSeconds: ptr.To[int64](3),
+			RestartPolicy:                 corev1.RestartPolicyAlways,
+			// No resolver at all: addresses come with the grant.
+			DNSPolicy: corev1.DNSNone,
+			DNSConfig: &corev1.PodDNSConfig{Nameservers: []string{"127.0.0.1"}},
+			SecurityContext: &corev1.PodSecurityContext{
+				RunAsNonRoot:   ptr.To(true),
+				RunAsUser:      ptr.To(nonroot),
+				RunAsGroup:     ptr.To(nonroot),
+				FSGroup:        ptr.To(nonroot),
+				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			},
+			Containers: []corev1.Container{container(request, settings)},
+			Volumes:    volumes(settings),
+		},
+	}
+}
+
+func container(request *v1alpha1.TaskAccessRequest, settings Settings) corev1.Container {
+	return corev1.Container{
+		Name:  "proxy",
+		Image: settings.Image,
+		Args: []string{
+			fmt.Sprintf("--listen=:%d", PostgresPort),
+			fmt.Sprintf("--health-listen=:%d", HealthPort),
+			"--control-address=" + settings.ControlAddress,
+			"--control-server-name=" + settings.ControlServerName,
+			"--token-file=" + tokenDirectory + "/token",
+			"--recording-dir=" + recordDirectory,
+			"--apiserver-address=" + settings.APIServerAddress,
+		},
+		Env: []corev1.EnvVar{{Name: "SALLYPORT_CONTROL_CA", Value: settings.ControlCA}},
+		Ports: []corev1.ContainerPort{
+			{Name: "postgres", ContainerPort: PostgresPort, Protocol: corev1.ProtocolTCP},
+		},
+		Resources: resources(),
+		SecurityContext: &corev1.SecurityContext{
+			AllowPrivilegeEscalation: ptr.To(false),
+			ReadOnlyRootFilesystem:   ptr.To(true),
+			RunAsNonRoot:             ptr.To(true),
+			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+			SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
+		ReadinessProbe: &corev1.Probe{
+			ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
+				Path: "/readyz", Port: intstr.FromInt32(HealthPort),
+			}},
+			PeriodSeconds: 1, TimeoutSeconds: 1, FailureThreshold: 3,
+		},
+		VolumeMounts: []corev1.VolumeMount{
+			{Name: "control-token", MountPath: tokenDirectory, ReadOnly: true},
+			{Name: "recordings", MountPath: recordDirectory, SubPath: string(request.UID)},
+		},
+	}
+}
+
+func volumes(settings Settings) []corev1.Volume {
+	return []corev1.Volume{
+		{Name: "control-token", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+			DefaultMode: ptr.To[int32](0o440),
+			Sources: []corev1.VolumeProjection{{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
+				Audience: control.Audience, ExpirationSeconds: ptr.To(tokenSeconds), Path: "token",
+			}}},
+		}}},
+		{Name: "recordings", VolumeSource: corev1.VolumeSource{
+			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: settings.Claim},
+		}},
+	}
+}

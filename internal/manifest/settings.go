@@ -1,0 +1,49 @@
+package manifest
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// Ports of a proxy pod.
+const (
+	// PostgresPort is where a proxy listens for Postgres clients, on pod and service.
+	PostgresPort int32 = 5432
+	// HealthPort answers the kubelet's probes, and nothing else.
+	HealthPort int32 = 8081
+	// ControlPort is where the manager serves the control channel.
+	ControlPort int32 = 8443
+)
+
+// Settings are the operator's, the same for every task.
+type Settings struct {
+	// Image of the proxy.
+	Image string
+	// Claim is the PersistentVolumeClaim of the recordings, in the proxies' namespace.
+	Claim string
+	// ControlAddress is the manager's host:port, without a name to resolve;
+	// ControlServerName what its certificate says, ControlCA who vouches (PEM).
+	ControlAddress, ControlServerName, ControlCA string
+	// APIServerAddress is what the isolation probe tries to reach, host:port.
+	APIServerAddress string
+}
+
+// Upstream is where a proxy may connect to, beside the manager.
+type Upstream struct {
+	Addresses []string
+	Port      int32
+}
+
+func resources() corev1.ResourceRequirements {
+	return corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{
+			corev1.ResourceCPU:    resource.MustParse("10m"),
+			corev1.ResourceMemory: resource.MustParse("32Mi"),
+		},
+		// A 64 MiB message is held once for inspection and once for recording.
+		Limits: corev1.ResourceList{
+			corev1.ResourceCPU:    resource.MustParse("2"),
+			corev1.ResourceMemory: resource.MustParse("512Mi"),
+		},
+	}
+}
