@@ -1,6 +1,3 @@
-// Package policy compiles access policies and decides actions by them. It is
-// pure: the same policy and action always give the same decision, with its
-// explanation.
 package policy
 
 import "github.com/sallyport/sallyport/api/v1alpha1"
@@ -54,16 +51,4 @@ type SessionContext struct {
 type TaskContext struct {
 	ID, Type, URL, Reviewer, Requester, Request, Namespace, Target string
 	Groups                                                         []string
-}
-
-// Decision is the answer to one action, with everything that a refusal must say.
-type Decision struct {
-	Effect v1alpha1.Effect
-	// Policy and Rule that decided; Rule is "grant" where the grant itself did,
-	// and "understood" for what the engine does not know.
-	Policy, Rule string
-	// Message says why, for the one refused, and what to do next.
-	Message string
-	// Matched is every rule that held, sorted as in the policy.
-	Matched []string
 }

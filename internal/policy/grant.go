@@ -1,0 +1,101 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+)
+
+// rowKinds are the kinds that read and write rows: the grant covers them as far
+// as it names what they touch.
+var rowKinds = []string{"select", "values", "insert", "update", "delete", "merge", "copy-from", "copy-to", "explain", "declare"}
+
+// sessionKinds steer the session and touch nothing by themselves. The engine
+// lets only harmless settings through as "set" and "reset"; the rest is Unknown.
+var sessionKinds = []string{
+	"begin", "commit", "rollback", "savepoint", "release", "rollback to", "constraints",
+	"set", "reset", "show", "fetch", "move", "close", "deallocate",
+}
+
+// postgresGrant is a PostgresGrant made for look-up. A nil one covers nothing.
+type postgresGrant struct {
+	relations map[Access]bool
+	sequences map[string]bool
+	functions map[string]bool
+}
+
+func newPostgresGrant(g *v1alpha1.PostgresGrant) *postgresGrant {
+	if g == nil {
+		return nil
+	}
+	out := &postgresGrant{relations: map[Access]bool{}, sequences: map[string]bool{}, functions: map[string]bool{}}
+	for _, r := range g.Relations {
+		for _, p := range r.Privileges {
+			out.relations[Access{Schema: schemaOf(r), Name: r.Name, Privilege: p}] = true
+		}
+	}
+	for _, s := range g.Sequences {
+		out.sequences[s] = true
+	}
+	for _, f := range g.Functions {
+		out.functions[f] = true
+	}
+	return out
+}
+
+// outside says what of the action the grant does not cover; empty means all is
+// covered.
+func (g *postgresGrant) outside(a Action) string {
+	if g == nil || a.Protocol != "postgres" {
+		return "the policy grants nothing for protocol " + a.Protocol
+	}
+	if steersSession(a) {
+		return ""
+	}
+	if !slices.Contains(rowKinds, a.Kind) {
+		return a.Kind + " is outside the grant, which covers the rows of named relations"
+	}
+	var missing []string
+	for _, access := range a.Access {
+		if !g.relations[access] && !implicit(access) {
+			missing = append(missing, string(access.Privilege)+" on "+access.Schema+"."+access.Name)
+		}
+	}
+	for _, f := range a.Functions {
+		if !g.functions[f] {
+			missing = append(missing, "EXECUTE on function "+f)
+		}
+	}
+	for _, s := range a.Sequences {
+		if !g.sequences[s] && !g.mayDraw(s) {
+			missing = append(missing, "USAGE on sequence "+s)
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	slices.Sort(missing)
+	return "the grant lacks " + strings.Join(slices.Compact(missing), ", ")
+}
+
+// mayDraw says whether the sequence is granted as a relation: PostgreSQL lets
+// UPDATE draw values too.
+func (g *postgresGrant) mayDraw(sequence string) bool {
+	schema, name, _ := strings.Cut(sequence, ".")
+	return g.relations[Access{Schema: schema, Name: name, Privilege: v1alpha1.PrivilegeUpdate}]
+}
+
+// steersSession is for actions of a session kind that indeed touch nothing.
+func steersSession(a Action) bool {
+	return slices.Contains(sessionKinds, a.Kind) && len(a.Access)+len(a.Functions)+len(a.Sequences) == 0
+}
+
+func schemaOf(r v1alpha1.RelationGrant) string {
+	if r.Schema == "" {
+		return "public"
+	}
+	return r.Schema
+}
+
+func qualified(r v1alpha1.RelationGrant) string { return schemaOf(r) + "." + r.Name }
