@@ -1,0 +1,70 @@
+package accesspolicy
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/digest"
+	"github.com/sallyport/sallyport/internal/policy"
+)
+
+// verdict says whether a policy can be enforced here, in the words of Ready.
+func verdict(p *v1alpha1.AccessPolicy) (status metav1.ConditionStatus, reason, message string) {
+	_, err := policy.Compile(p.Name, p.Spec)
+	unsupported := &policy.UnsupportedError{}
+	switch {
+	case errors.As(err, &unsupported):
+		return metav1.ConditionFalse, v1alpha1.ReasonUnsupported, err.Error()
+	case err != nil:
+		return metav1.ConditionFalse, v1alpha1.ReasonInvalid, err.Error()
+	}
+	return metav1.ConditionTrue, v1alpha1.ReasonReady, ready(p.Spec)
+}
+
+// ready says what a policy that compiles has its author know.
+func ready(spec v1alpha1.AccessPolicySpec) string {
+	var holds []string
+	for _, rule := range spec.Rules {
+		if rule.Effect == v1alpha1.EffectHold {
+			holds = append(holds, rule.Name)
+		}
+	}
+	if len(holds) == 0 {
+		return "compiled"
+	}
+	return fmt.Sprintf("compiled; held operations are not served yet: what %s would hold is denied", strings.Join(holds, ", "))
+}
+
+// draft is the status that follows from a policy's spec alone.
+func draft(p *v1alpha1.AccessPolicy, now time.Time) v1alpha1.AccessPolicyStatus {
+	out := *p.Status.DeepCopy()
+	out.ObservedGeneration = p.Generation
+	out.Digest = digest.Policy(p)
+	status, reason, message := verdict(p)
+	meta.SetStatusCondition(&out.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: bounded(message, maxMessage),
+		ObservedGeneration: p.Generation, LastTransitionTime: metav1.NewTime(now),
+	})
+	return out
+}
+
+// maxMessage bounds a condition's message: every error of a policy, within reason.
+const maxMessage = 8192
+
+// bounded cuts a message for a field that has a limit, on a rune's border.
+func bounded(message string, limit int) string {
+	if len(message) <= limit {
+		return message
+	}
+	cut := limit - len("…")
+	for cut > 0 && message[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return message[:cut] + "…"
+}
