@@ -48,6 +48,7 @@ type AccessPolicySpec struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	Targets []string `json:"targets"`
 	// grant is the least that such a task needs.
 	// +required
@@ -109,6 +110,7 @@ type Rule struct {
 	// message is told to whom the rule refuses.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x08\x0b-\x1f\x7f-\x9f\x{202a}-\x{202e}\x{2066}-\x{2069}]*$`
 	Message string `json:"message,omitempty"`
 }
 
@@ -127,7 +129,7 @@ const (
 // people, none of them the requester.
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.requirements) && self.requirements.size() > 0) || has(self.autoApprove)",message="name at least one requirement, or say autoApprove explicitly"
-// +kubebuilder:validation:XValidation:rule="!has(self.requirements) || self.requirements.size() == 0 || self.requirements.exists(r, (has(r.users) && r.users.size() > 0) || (has(r.groups) && r.groups.size() > 0))",message="fromTask cannot be the only requirement: the requester wrote that name"
+// +kubebuilder:validation:XValidation:rule="!has(self.requirements) || self.requirements.size() == 0 || self.requirements.exists(r, !has(r.fromTask))",message="fromTask cannot be in every requirement: the requester wrote that name"
 type ReviewPolicy struct {
 	// requirements are the seats to be filled.
 	// +optional
@@ -153,6 +155,7 @@ type ReviewPolicy struct {
 //
 // +kubebuilder:validation:XValidation:rule="(has(self.users) && self.users.size() > 0) || (has(self.groups) && self.groups.size() > 0) || has(self.fromTask)",message="say who may fill it: users, groups or fromTask"
 // +kubebuilder:validation:XValidation:rule="!has(self.fromTask) || self.count == 1",message="a task names one reviewer: count is 1 with fromTask"
+// +kubebuilder:validation:XValidation:rule="has(self.fromTask) || (has(self.groups) && self.groups.size() > 0) || !has(self.users) || self.count <= self.users.size()",message="count is more than the users that may fill it"
 type ReviewRequirement struct {
 	// name is shown to reviewers: `dba`.
 	// +required

@@ -74,6 +74,7 @@ type PostgresTarget struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[^\x00-\x1f\x7f]+$`
 	Databases []string `json:"databases"`
 	// credential is how the credential of one task comes to be.
 	// +optional

@@ -18,6 +18,7 @@ import (
 // +kubebuilder:printcolumn:name="Expires",type=date,JSONPath=`.spec.question.expiresAt`
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.outcome) || (has(self.status) && has(self.status.outcome) && self.status.outcome == oldSelf.status.outcome)",message="an outcome is terminal"
 type ApprovalReview struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -33,7 +34,7 @@ type ApprovalReview struct {
 // ApprovalReviewSpec is a question, immutable, and decisions, each final.
 //
 // +kubebuilder:validation:XValidation:rule="self.question == oldSelf.question",message="question is immutable"
-// +kubebuilder:validation:XValidation:rule="oldSelf.decisions.all(d, self.decisions.exists(n, n == d))",message="decisions are final: none can be changed or taken back"
+// +kubebuilder:validation:XValidation:rule="oldSelf.decisions.all(d, self.decisions.exists(n, n.reviewer == d.reviewer))",message="decisions are final: none can be taken back"
 type ApprovalReviewSpec struct {
 	// question is what is asked; copied, so that it cannot change under the reviewer.
 	// +required
@@ -43,6 +44,7 @@ type ApprovalReviewSpec struct {
 	// +required
 	// +listType=map
 	// +listMapKey=reviewer
+	// +kubebuilder:default={}
 	// +kubebuilder:validation:MaxItems=64
 	Decisions []Decision `json:"decisions"`
 }
@@ -109,6 +111,8 @@ type SubjectKind string
 const SubjectRequest SubjectKind = "Request"
 
 // Decision is one reviewer's answer; final.
+//
+// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="decisions are final: none can be changed"
 type Decision struct {
 	// reviewer is the caller's own username; admission refuses another.
 	// +required
@@ -131,6 +135,7 @@ type Decision struct {
 	// message reaches the requester.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x08\x0b-\x1f\x7f-\x9f\x{202a}-\x{202e}\x{2066}-\x{2069}]*$`
 	Message string `json:"message,omitempty"`
 }
 
@@ -157,7 +162,6 @@ type ApprovalReviewStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// outcome is terminal: once set it never changes.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="an outcome is terminal"
 	Outcome Outcome `json:"outcome,omitempty"`
 	// decidedAt is when the outcome was reached.
 	// +optional

@@ -2,6 +2,8 @@ package v1alpha1
 
 // Grant is the minimal permission of a task, per protocol. It is enforced twice:
 // as the target's own permissions, and in the data path.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.postgres)",message="exactly one of: postgres"
 type Grant struct {
 	// postgres is what a task may do on a PostgreSQL target.
 	// +optional
@@ -14,6 +16,7 @@ type PostgresGrant struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x1f\x7f]+$`
 	Database string `json:"database"`
 	// relations are tables and views with the privileges on them.
 	// +optional
@@ -27,7 +30,7 @@ type PostgresGrant struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=127
-	// +kubebuilder:validation:items:Pattern=`^[^.]+\.[^.]+$`
+	// +kubebuilder:validation:items:Pattern=`^[^.\x00-\x1f\x7f]+\.[^.\x00-\x1f\x7f]+$`
 	Sequences []string `json:"sequences,omitempty"`
 	// functions that the task may call beside PostgreSQL's own harmless ones:
 	// EXECUTE, named schema.name, every overload of it.
@@ -35,7 +38,7 @@ type PostgresGrant struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=127
-	// +kubebuilder:validation:items:Pattern=`^[^.]+\.[^.]+$`
+	// +kubebuilder:validation:items:Pattern=`^[^.\x00-\x1f\x7f]+\.[^.\x00-\x1f\x7f]+$`
 	Functions []string `json:"functions,omitempty"`
 }
 
@@ -46,11 +49,13 @@ type RelationGrant struct {
 	// +kubebuilder:default=public
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x1f\x7f]+$`
 	Schema string `json:"schema,omitempty"`
 	// name of the relation.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x1f\x7f]+$`
 	Name string `json:"name"`
 	// privileges on it.
 	// +required

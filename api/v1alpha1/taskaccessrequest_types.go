@@ -53,6 +53,7 @@ type TaskAccessRequestSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="target is immutable: close this request and make another"
 	Target string `json:"target"`
 	// policy is the name of an AccessPolicy of this namespace. Without it, the
@@ -61,12 +62,15 @@ type TaskAccessRequestSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="policy is immutable: close this request and make another"
 	Policy string `json:"policy,omitempty"`
-	// reason is what the reviewers read.
+	// reason is what the reviewers read: no control characters, no bidirectional
+	// overrides (CVE-2021-42574), so that it reads as it is.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x08\x0b-\x1f\x7f-\x9f\x{202a}-\x{202e}\x{2066}-\x{2069}]*$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="reason is immutable: close this request and make another"
 	Reason string `json:"reason"`
 	// durationSeconds counts from the grant.
@@ -83,7 +87,7 @@ type TaskAccessRequestSpec struct {
 	// +kubebuilder:validation:MaxItems=8
 	// +kubebuilder:validation:items:MinLength=16
 	// +kubebuilder:validation:items:MaxLength=2048
-	// +kubebuilder:validation:items:Pattern=`^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]+=*( [^\r\n]*)?$`
+	// +kubebuilder:validation:items:Pattern=`^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]+=*( [^\x00-\x1f\x7f-\x9f]*)?$`
 	ClientKeys []string `json:"clientKeys,omitempty"`
 	// grant narrows the policy's grant; what it names beyond that is refused.
 	// +optional
@@ -141,11 +145,12 @@ type Task struct {
 	// url of the task in the tracker.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:Pattern=`^https?://[^\s]+$`
+	// +kubebuilder:validation:Pattern=`^https?://[!-~]+$`
 	URL string `json:"url,omitempty"`
 	// reviewer is the username of the task's reviewer.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x1f\x7f-\x9f\x{202a}-\x{202e}\x{2066}-\x{2069}]*$`
 	Reviewer string `json:"reviewer,omitempty"`
 }
 

@@ -189,6 +189,7 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - reviewer
+      default: []
     - name: question
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.Question

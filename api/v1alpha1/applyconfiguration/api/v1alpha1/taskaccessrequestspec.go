@@ -24,7 +24,8 @@ type TaskAccessRequestSpecApplyConfiguration struct {
 	// one policy that serves the task's type on the target, and that the
 	// requester may use, is taken; several are an error.
 	Policy *string `json:"policy,omitempty"`
-	// reason is what the reviewers read.
+	// reason is what the reviewers read: no control characters, no bidirectional
+	// overrides (CVE-2021-42574), so that it reads as it is.
 	Reason *string `json:"reason,omitempty"`
 	// durationSeconds counts from the grant.
 	DurationSeconds *int32 `json:"durationSeconds,omitempty"`
