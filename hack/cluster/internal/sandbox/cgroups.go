@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,12 +28,35 @@ func MakeCgroups(c layout.Cluster) error {
 		if err := enableControllers(root); err != nil {
 			return err
 		}
-		group := filepath.Join(root, c.Cgroup())
-		if err := os.MkdirAll(group, 0o755); err != nil {
-			return err
+		parent := root
+		for _, name := range []string{c.Cgroup(), systemGroup} {
+			group := filepath.Join(parent, name)
+			if err := os.MkdirAll(group, 0o755); err != nil {
+				return err
+			}
+			if err := inheritCpuset(parent, group); err != nil {
+				return err
+			}
+			parent = group
 		}
-		if err := inheritCpuset(root, group); err != nil {
-			return err
+	}
+	return nil
+}
+
+// systemGroup holds the cluster's own processes, beside the kubelet's pods. In
+// their caller's group they would end with its session, or by its limits.
+const systemGroup = "system"
+
+// enterCgroups moves a process, with all children that it will have.
+func enterCgroups(c layout.Cluster, pid int) error {
+	roots, err := hierarchies()
+	if err != nil {
+		return err
+	}
+	for _, root := range roots {
+		file := filepath.Join(root, c.Cgroup(), systemGroup, "cgroup.procs")
+		if err := os.WriteFile(file, []byte(strconv.Itoa(pid)), 0o644); err != nil {
+			return fmt.Errorf("move process %d: %w", pid, err)
 		}
 	}
 	return nil
@@ -62,18 +86,6 @@ func RemoveCgroups(ctx context.Context, c layout.Cluster) error {
 		}
 	}
 	return nil
-}
-
-// Cgroups lists those of the cluster's groups that exist.
-func Cgroups(c layout.Cluster) ([]string, error) {
-	roots, err := hierarchies()
-	var found []string
-	for _, root := range roots {
-		if group := filepath.Join(root, c.Cgroup()); isDir(group) {
-			found = append(found, group)
-		}
-	}
-	return found, err
 }
 
 // hierarchies returns where cgroups are mounted.
@@ -151,9 +163,4 @@ func removeGroup(path string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }

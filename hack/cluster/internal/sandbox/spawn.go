@@ -78,6 +78,9 @@ func Spawn(ctx context.Context, c layout.Cluster, assets string, doors Doors) (l
 	if err := c.Save(record); err != nil {
 		return layout.Record{}, errors.Join(err, identity.Kill(ctx))
 	}
+	if err := enterCgroups(c, identity.PID); err != nil {
+		return record, err
+	}
 	return record, awaitReady(readyReader, c)
 }
 
