@@ -1,0 +1,107 @@
+# Sallyport. `make help` lists what there is.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := bin
+DIST := dist
+TAG ?= dev
+# The proxy parses SQL with PostgreSQL's own grammar, in C: it needs cgo, and still
+# links statically.
+LDFLAGS := -s -w
+STATIC := -tags netgo,osusergo -ldflags '$(LDFLAGS) -linkmode external -extldflags "-static"'
+CLUSTER ?= dev
+cluster := hack/cluster/cluster.sh
+
+##@ Two commands
+
+.PHONY: demo
+demo: ## The main job on an embedded cluster, end to end, with real psql (KUBECONFIG=… to run elsewhere)
+	hack/demo/demo.sh
+
+.PHONY: test
+test: ## Every test: unit, property, API server, PostgreSQL, end to end on a cluster
+	hack/test.sh
+
+##@ Develop
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Install Debian packages that are missing, and build the control plane once
+	hack/setup.sh
+	hack/controlplane/build.sh >/dev/null
+
+.PHONY: tools
+tools: ## Build the pinned Go tools into bin/
+	go build -C hack/tools -o ../../$(BIN)/ tool
+
+.PHONY: generate
+generate: tools ## Deep copies, apply configurations, CRDs, the control channel's code
+	$(BIN)/controller-gen object:headerFile=hack/boilerplate.go.txt crd:maxDescLen=400 \
+		applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/... output:crd:dir=config/crd/bases
+	go generate ./internal/control/...
+
+.PHONY: build
+build: ## Build every binary into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/manager ./cmd/reader ./cmd/kubectl-access ./cmd/kubectl-approve
+	CGO_ENABLED=1 go build -trimpath $(STATIC) -o $(BIN)/ ./cmd/proxy
+	ln -sf kubectl-access $(BIN)/kubectl_complete-access
+	ln -sf kubectl-approve $(BIN)/kubectl_complete-approve
+
+.PHONY: images
+images: build ## Build the images as archives in dist/, without a container engine (Dockerfile is for those who have one)
+	mkdir -p $(DIST)
+	for name in manager proxy reader; do \
+		hack/images/images.sh build --name sallyport/$$name:$(TAG) --output $(DIST)/$$name.tar --file $(BIN)/$$name:/$$name; \
+	done
+
+.PHONY: lint
+lint: tools ## golangci-lint, Kube API Linter, shellcheck-free shell syntax
+	$(BIN)/golangci-lint run ./...
+	$(BIN)/golangci-lint-kube-api-linter run -c .golangci-kal.yml ./api/...
+	for script in $$(git ls-files '*.sh' .ci/run); do bash -n $$script; done
+
+.PHONY: verify
+verify: ## Generated files are fresh, lint, layers, links in the docs
+	hack/verify.sh
+
+##@ Test
+
+.PHONY: test-unit
+test-unit: setup ## Tests that need no cluster (they start API servers and PostgreSQL themselves)
+	hack/test.sh unit
+
+.PHONY: test-e2e
+test-e2e: ## End-to-end tests on an embedded cluster, or on KUBECONFIG
+	hack/test.sh e2e
+
+.PHONY: fuzz
+fuzz: ## Every fuzzer, FUZZTIME each (1m)
+	hack/fuzz.sh
+
+.PHONY: bench-lifecycle
+bench-lifecycle: ## Over 30 tasks: approve to first row, close to last byte, close to proof, request to ready
+	hack/bench-lifecycle.sh
+
+##@ Cluster
+
+.PHONY: cluster-up
+cluster-up: ## An embedded single-node cluster (CLUSTER=dev)
+	hack/setup.sh
+	$(cluster) up --name $(CLUSTER)
+
+.PHONY: cluster-down
+cluster-down: ## End it, and remove every trace
+	$(cluster) down --name $(CLUSTER)
+
+.PHONY: install
+install: images ## Install Sallyport on the cluster CLUSTER, or on KUBECONFIG
+	hack/install.sh $(CLUSTER)
+
+.PHONY: demo-down
+demo-down: ## End the demo's cluster, and remove every trace
+	hack/demo/down.sh

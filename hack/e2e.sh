@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Runs the end-to-end tests: hack/e2e.sh GOTESTSUM [go test flags]. Brings up an
+# embedded cluster named e2e with Sallyport on it, and takes it down again unless
+# SALLYPORT_E2E_KEEP=1; with SALLYPORT_E2E_CLUSTER=existing it takes the cluster of KUBECONFIG.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+gotestsum=$1
+shift
+cluster=e2e
+
+if [[ ${SALLYPORT_E2E_CLUSTER:-} != existing ]]; then
+	make images
+	hack/cluster/cluster.sh up --name $cluster
+	down() {
+		local status=$?
+		[[ ${SALLYPORT_E2E_KEEP:-} == 1 ]] || hack/cluster/cluster.sh down --name $cluster
+		exit $status
+	}
+	trap down EXIT
+	hack/cluster/cluster.sh postgres start --name $cluster
+	hack/install.sh $cluster
+	set -a
+	# shellcheck disable=SC1090
+	source <(hack/cluster/cluster.sh env --name $cluster)
+	set +a
+	export SALLYPORT_CLUSTER_COMMAND="$PWD/hack/cluster/cluster.sh"
+fi
+export SALLYPORT_BIN="$PWD/bin"
+"$gotestsum" --format testname --jsonfile dist/e2e.json -- -count=1 -timeout 40m "$@" ./test/e2e/...

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Installs Sallyport: hack/install.sh CLUSTER for an embedded cluster, or without a name
+# on the cluster of KUBECONFIG, whose nodes must be able to pull sallyport/*:dev (with
+# kind: kind load image-archive dist/*.tar).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+if [[ -n ${1:-} ]]; then
+	hack/cluster/cluster.sh load-image --name "$1" dist/manager.tar dist/proxy.tar dist/reader.tar
+	set -a
+	# shellcheck disable=SC1090
+	source <(hack/cluster/cluster.sh env --name "$1")
+	set +a
+	PATH=$KUBEBUILDER_ASSETS:$PATH
+fi
+
+kubectl apply --server-side --force-conflicts -k config/default
+kubectl -n sallyport-system rollout status deployment/sallyport-manager --timeout 180s
+kubectl -n sallyport-proxies rollout status deployment/sallyport-reader --timeout 180s
+kubectl wait --for=condition=Available apiservice/v1alpha1.subresources.access.sallyport.dev --timeout 60s
