@@ -14,6 +14,9 @@ const (
 	// EventOperation is an operation before it is decided; nothing has reached
 	// the target.
 	EventOperation EventType = "operation"
+	// EventPart continues the operation before it, where that is too long for one
+	// event.
+	EventPart EventType = "operation.part"
 	// EventVerdict is the decision about the operation with the same number.
 	EventVerdict EventType = "verdict"
 	// EventResult is what the target answered: tag, rows, error code.
@@ -27,8 +30,8 @@ const (
 	EventEnd EventType = "session.end"
 )
 
-// Event is one line of the log. Which fields are set depends on Type; sequence,
-// time, previous hash and hash are the writer's to fill.
+// Event is one line of the log. Which fields are set depends on Type; Sequence and
+// Time are the writer's to fill.
 type Event struct {
 	Sequence int64     `json:"seq"`
 	Time     time.Time `json:"time"`
@@ -36,6 +39,7 @@ type Event struct {
 
 	Start     *Start     `json:"start,omitempty"`
 	Operation *Operation `json:"operation,omitempty"`
+	Part      *Part      `json:"part,omitempty"`
 	Verdict   *Verdict   `json:"verdict,omitempty"`
 	Result    *Result    `json:"result,omitempty"`
 	Stream    *Stream    `json:"stream,omitempty"`
@@ -45,7 +49,6 @@ type Event struct {
 
 // Start says who, for which task, on what.
 type Start struct {
-	Version    string `json:"version"`
 	Session    string `json:"session"`
 	RequestUID string `json:"requestUID"`
 	Request    string `json:"request"`
@@ -61,12 +64,26 @@ type Start struct {
 	Attributes map[string]string `json:"attributes,omitempty"`
 }
 
-// Operation is one operation as the client sent it.
+// Operation is one operation as the client sent it. An unknown kind is empty.
 type Operation struct {
-	ID     int64    `json:"id"`
-	Kind   string   `json:"kind"`
-	Text   string   `json:"text"`
-	Values []string `json:"values,omitempty"`
+	ID     int64  `json:"id"`
+	Kind   string `json:"kind"`
+	Text   Text   `json:"text"`
+	Values []Text `json:"values,omitempty"`
+	// More says that a Part follows.
+	More bool `json:"more,omitempty"`
+}
+
+// Part continues an operation: its text is appended to the text so far, its values
+// to the list of values.
+type Part struct {
+	Operation int64  `json:"operation"`
+	Text      Text   `json:"text,omitempty"`
+	Values    []Text `json:"values,omitempty"`
+	// Joined says that the first of Values continues the last value so far.
+	Joined bool `json:"joined,omitempty"`
+	// More says that another Part follows.
+	More bool `json:"more,omitempty"`
 }
 
 // Verdict is the decision about an operation.
@@ -103,8 +120,10 @@ type End struct {
 
 // Head is the newest link of a session's chain.
 type Head struct {
-	Session  string
+	Session string
+	// Sequence of the newest event, and so the number of events.
 	Sequence int64
+	// Hash of the newest event, in hex.
 	Hash     string
 	Complete bool
 }

@@ -2,10 +2,14 @@ package session
 
 import (
 	"context"
-	"crypto"
 	"crypto/tls"
-	"errors"
+	"io"
 	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/policy"
@@ -15,79 +19,88 @@ import (
 // Session is one client's connection. An engine calls, in this order: TLS,
 // AuthenticateKey or AuthenticateToken, Begin, AwaitGrant, Dial; then, for each
 // operation, Admit, Stream while data flows, and Result.
-type Session struct{}
+type Session struct {
+	task    *Task
+	remote  net.Addr
+	id      string
+	created time.Time
+	// context ends with its cause when the session must.
+	context context.Context
+	end     context.CancelCauseFunc
+	// begun is closed by Begin.
+	begun chan struct{}
+	// entered says that it has one of the task's places; the task's mu guards it.
+	entered bool
+	// touched is when a byte last moved, in nanoseconds since created.
+	touched atomic.Int64
 
-// Operation is what Admit is asked: the words that policies judge, and the text
-// and values as the client sent them, for the recording.
-type Operation struct {
-	Action policy.Action
-	Text   string
-	Values []string
+	// mu orders the recording: an operation, its verdict and the check that the
+	// task is alive are one step.
+	mu         sync.Mutex
+	proof      string
+	failures   int
+	facts      policy.SessionContext
+	writer     *record.Writer
+	file       io.Closer
+	operations int64
+	allowed    int64
+	refused    int64
+
+	connections connections
+	// cut is closed when the end has closed the ways to the target.
+	cut chan struct{}
+	// gone is closed when Close has returned.
+	gone      chan struct{}
+	closeOnce sync.Once
 }
 
-// Refusal is an operation refused by policy: nothing of it has reached the
-// target, and the session stays usable. Any other error of Admit ends the session.
-type Refusal struct {
-	Decision policy.Decision
-	// Request is the name of the request, for the hint.
-	Request string
+func newSession(task *Task, remote net.Addr) *Session {
+	s := &Session{
+		task: task, remote: remote, id: newID(), created: task.options.Now(),
+		begun: make(chan struct{}), cut: make(chan struct{}), gone: make(chan struct{}),
+	}
+	s.context, s.end = context.WithCancelCause(context.Background())
+	// The way to the target ends with the session, not when its engine notices.
+	context.AfterFunc(s.context, func() {
+		defer close(s.cut)
+		s.connections.close()
+	})
+	return s
 }
 
-// Error says which policy and rule refused, and why.
-func (r *Refusal) Error() string {
-	return "refused by policy " + r.Decision.Policy + ", rule " + r.Decision.Rule + ": " + r.Decision.Message
+// newID is ordered by time, so that lists of recordings are.
+func newID() string {
+	id, err := uuid.NewV7()
+	if err != nil {
+		id = uuid.New()
+	}
+	return id.String()
 }
-
-// ErrNotRequester is a client who is not the requester of this task.
-var ErrNotRequester = errors.New("this proxy serves another person's task")
-
-// ErrEnded is a task that is over.
-var ErrEnded = errors.New("the task is over")
 
 // ID is the session's identifier: it names the recording.
-func (s *Session) ID() string { panic("s") }
+func (s *Session) ID() string { return s.id }
 
 // State is the newest state of the task.
-func (s *Session) State() grant.State { panic("s") }
+func (s *Session) State() grant.State { return s.task.State() }
+
+// Context is what Serve is given. It ends when the session must; context.Cause says
+// why, in words for the client.
+func (s *Session) Context() context.Context { return s.context }
+
+// Begun is closed when the client has authenticated and the recording is open.
+func (s *Session) Begun() <-chan struct{} { return s.begun }
+
+// Touch says that a byte moved: the session is not idle.
+func (s *Session) Touch() { s.touched.Store(int64(s.task.options.Now().Sub(s.created))) }
 
 // TLS is the server's side of TLS with this task's certificate; it asks for a
 // client certificate and accepts any: AuthenticateKey judges the key.
-func (s *Session) TLS() *tls.Config { panic("s") }
-
-// AuthenticateKey takes a client that has proved possession of key, if the
-// request names that key.
-func (s *Session) AuthenticateKey(ctx context.Context, key crypto.PublicKey) error { panic("s") }
-
-// AuthenticateToken asks the manager whose token it is; only the requester's,
-// for this very request, is taken. Callers have checked that TLS is on.
-func (s *Session) AuthenticateToken(ctx context.Context, token grant.Secret) error { panic("s") }
-
-// Begin opens the recording. It fails for a client who has not authenticated, and
-// when the task has as many sessions as its policy allows.
-func (s *Session) Begin(ctx context.Context, attributes map[string]string) error { panic("s") }
-
-// AwaitGrant returns when the task is granted. While it waits it calls tell with
-// what it waits for: at once, when that changes, and every half minute; an error of
-// tell ends the wait (the client left). ErrEnded when the task ends first.
-func (s *Session) AwaitGrant(ctx context.Context, tell func(message string) error) error { panic("s") }
-
-// Dial returns the target, already authenticated with the task's credential. The
-// concrete type is the protocol's own (proxy/postgres.Upstream), made by the
-// dialer that cmd wired in.
-func (s *Session) Dial(ctx context.Context, attributes map[string]string) (net.Conn, error) {
-	panic("s")
+func (s *Session) TLS() *tls.Config {
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: s.task.options.Certificate,
+		ClientAuth:     tls.RequestClientCert,
+		// A resumed session would stand on a proof of an earlier connection.
+		SessionTicketsDisabled: true,
+	}
 }
-
-// Admit is the one door: it records the operation, decides, records the verdict,
-// and returns the operation's number. Only with a nil error may anything of it reach
-// the target. A *Refusal leaves the session usable; any other error ends it.
-func (s *Session) Admit(ctx context.Context, op Operation) (int64, error) { panic("s") }
-
-// Stream records a chunk that is about to be forwarded as part of an operation.
-func (s *Session) Stream(ctx context.Context, operation int64, chunk []byte) error { panic("s") }
-
-// Result records what the target answered to an operation.
-func (s *Session) Result(ctx context.Context, result record.Result) error { panic("s") }
-
-// Notice records something that the proxy told the client.
-func (s *Session) Notice(ctx context.Context, message string) error { panic("s") }

@@ -1,0 +1,75 @@
+package record
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+)
+
+// Version of the format that the writer writes.
+const Version = "0.1"
+
+const (
+	formatName = "sallyport-recording"
+	// The domains keep a header's hash, an event's hash, and hashes of other
+	// programs apart.
+	headerDomain = "sallyport/recording/0.1/header\x00"
+	eventDomain  = "sallyport/recording/0.1/event\x00"
+
+	// hashPrefix and the hash close every event's line; the hash covers all before.
+	hashPrefix = `,"hash":"`
+	hashSuffix = `"}`
+	hashLength = len(hashPrefix) + 2*sha256.Size + len(hashSuffix)
+
+	// maxLine bounds what a reader holds: an event's 64 KiB of text in JSON's
+	// longest spelling (\u0000), and the rest of it.
+	maxLine = 1 << 20
+	// maxText is the bytes of text and values in one event.
+	maxText = 64 << 10
+)
+
+// Header is the first line of a recording; the chain begins with its hash.
+type Header struct {
+	Format     string `json:"format"`
+	Version    string `json:"version"`
+	Session    string `json:"session"`
+	RequestUID string `json:"requestUID"`
+}
+
+// Hash is a link of the chain.
+type Hash [sha256.Size]byte
+
+// String is the hash in hex.
+func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+
+func headerHash(line []byte) Hash {
+	return sum(headerDomain, nil, line)
+}
+
+func eventHash(previous Hash, covered []byte) Hash {
+	return sum(eventDomain, previous[:], covered)
+}
+
+func sum(domain string, previous, covered []byte) Hash {
+	h := sha256.New()
+	h.Write([]byte(domain))
+	h.Write(previous)
+	h.Write(covered)
+	return Hash(h.Sum(nil))
+}
+
+var identifier = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
+
+// ErrIdentifier is a session or request that no recording can be named by.
+var ErrIdentifier = errors.New("an identifier has 1 to 64 letters, digits and hyphens, and does not begin with a hyphen")
+
+// CheckIdentifier says whether a session's or request's identifier can stand in a
+// recording, and in the name of its file.
+func CheckIdentifier(id string) error {
+	if !identifier.MatchString(id) {
+		return fmt.Errorf("%q: %w", id, ErrIdentifier)
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/grant"
+	"github.com/sallyport/sallyport/internal/policy"
+	"github.com/sallyport/sallyport/internal/record"
+)
+
+// Operation is what Admit is asked: the words that policies judge, and the text
+// and values as the client sent them, for the recording.
+type Operation struct {
+	Action policy.Action
+	Text   string
+	Values []string
+}
+
+var errNotBegun = errors.New("the session has not begun")
+
+// Admit is the one door: it records the operation, decides, records the verdict,
+// and returns the operation's number. Only with a nil error may anything of it reach
+// the target. A *Refusal leaves the session usable; any other error ends it.
+func (s *Session) Admit(ctx context.Context, operation Operation) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.live(ctx); err != nil {
+		return 0, err
+	}
+	s.operations++
+	number := s.operations
+	if err := s.append(record.Event{Type: record.EventOperation, Operation: recorded(number, operation)}); err != nil {
+		return 0, err
+	}
+	decision, state, err := s.task.decide(operation.Action, s.facts)
+	if err != nil {
+		return 0, err
+	}
+	allowed := decision.Effect == v1alpha1.EffectAllow
+	if allowed {
+		s.allowed++
+	} else {
+		s.refused++
+	}
+	if err := s.append(record.Event{Type: record.EventVerdict, Verdict: &record.Verdict{
+		Operation: number, Effect: string(decision.Effect),
+		Policy: decision.Policy, Rule: decision.Rule, Message: decision.Message,
+	}}); err != nil {
+		return 0, err
+	}
+	// The end may have come while the verdict was on its way to the recording.
+	if err := s.live(ctx); err != nil {
+		return 0, err
+	}
+	if !allowed {
+		return number, &Refusal{Decision: decision, Request: state.Task.Request}
+	}
+	return number, nil
+}
+
+// Stream records a chunk that is about to be forwarded as part of an operation.
+func (s *Session) Stream(ctx context.Context, operation int64, chunk []byte) error {
+	digest := sha256.Sum256(chunk)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.live(ctx); err != nil {
+		return err
+	}
+	if err := s.append(record.Event{Type: record.EventStream, Stream: &record.Stream{
+		Operation: operation, Bytes: int64(len(chunk)), SHA256: hex.EncodeToString(digest[:]),
+	}}); err != nil {
+		return err
+	}
+	return s.live(ctx)
+}
+
+// Result records what the target answered to an operation. It is recorded even
+// when the session is ending: the operation has run.
+func (s *Session) Result(_ context.Context, result record.Result) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.append(record.Event{Type: record.EventResult, Result: &result})
+}
+
+// Notice records something that the proxy told the client.
+func (s *Session) Notice(_ context.Context, message string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.append(record.Event{Type: record.EventNotice, Notice: message})
+}
+
+// append writes to the recording; a failure ends all sessions of the task. Callers
+// hold mu.
+func (s *Session) append(events ...record.Event) error {
+	if s.writer == nil {
+		return errNotBegun
+	}
+	head, err := s.writer.Append(events...)
+	switch {
+	case errors.Is(err, record.ErrClosed):
+		return err
+	case err != nil:
+		return s.task.recordingFailed(err)
+	}
+	s.task.recorded(head, s.allowed, s.refused)
+	return nil
+}
+
+// live is nil while operations of this session may pass. Callers hold mu.
+func (s *Session) live(ctx context.Context) error {
+	if cause := context.Cause(s.context); cause != nil {
+		return cause
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if s.writer == nil {
+		return errNotBegun
+	}
+	return s.task.usable()
+}
+
+// decide judges an action by the newest policy. What cannot be decided is denied.
+func (t *Task) decide(action policy.Action, facts policy.SessionContext) (policy.Decision, grant.State, error) {
+	t.mu.Lock()
+	state, compiled := t.state, t.policy
+	t.mu.Unlock()
+	if compiled == nil {
+		return policy.Decision{}, state, ErrNotGranted
+	}
+	decision := compiled.Decide(action, policy.Context{Session: facts, Task: policy.TaskContext{
+		ID: state.Task.ID, Type: state.Task.Type, URL: state.Task.URL, Reviewer: state.Task.Reviewer,
+		Requester: state.Task.Requester, Request: state.Task.Request, Namespace: state.Task.Namespace,
+		Target: state.Task.Target, Groups: state.Task.Groups,
+	}})
+	return decision.Enforced(), state, nil
+}
+
+func recorded(number int64, operation Operation) *record.Operation {
+	values := make([]record.Text, len(operation.Values))
+	for i, value := range operation.Values {
+		values[i] = record.Text(value)
+	}
+	return &record.Operation{
+		ID: number, Kind: operation.Action.Kind, Text: record.Text(operation.Text), Values: values,
+	}
+}

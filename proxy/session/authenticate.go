@@ -1,0 +1,82 @@
+package session
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/internal/grant"
+)
+
+// maxFailures is how often one connection may fail to authenticate.
+const maxFailures = 3
+
+// AuthenticateKey takes a client that has proved possession of key, if the
+// request names that key. It is an ssh.PublicKey or a key of a TLS certificate.
+func (s *Session) AuthenticateKey(ctx context.Context, key crypto.PublicKey) error {
+	if err := s.mayTry(ctx); err != nil {
+		return err
+	}
+	proved, err := plainKey(key)
+	if err != nil {
+		return s.failed(err)
+	}
+	if !names(s.task.State().Task.ClientKeys, proved) {
+		return s.failed(fmt.Errorf("%w: the request does not name key %s", ErrNotRequester, ssh.FingerprintSHA256(proved)))
+	}
+	s.proved("key " + ssh.FingerprintSHA256(proved))
+	return nil
+}
+
+// AuthenticateToken asks the manager whose token it is; only the requester's,
+// for this very request, is taken. Callers have checked that TLS is on.
+func (s *Session) AuthenticateToken(ctx context.Context, token grant.Secret) error {
+	if err := s.mayTry(ctx); err != nil {
+		return err
+	}
+	if s.task.options.Authenticate == nil || token == "" {
+		return s.failed(ErrNotAuthenticated)
+	}
+	if err := s.task.tokens.Wait(ctx); err != nil {
+		return s.failed(fmt.Errorf("%w: %w", ErrTooManyAttempts, err))
+	}
+	username, err := s.task.options.Authenticate(ctx, token)
+	if err != nil {
+		return s.failed(fmt.Errorf("%w: %w", ErrNotAuthenticated, err))
+	}
+	// A task that no state has named yet has an empty requester: nobody is that.
+	if requester := s.task.State().Task.Requester; username == "" || username != requester {
+		return s.failed(fmt.Errorf("%w: the token is %s's", ErrNotRequester, username))
+	}
+	s.proved("token")
+	return nil
+}
+
+func (s *Session) mayTry(ctx context.Context) error {
+	if err := errors.Join(context.Cause(s.context), context.Cause(ctx)); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failures >= maxFailures {
+		return ErrTooManyAttempts
+	}
+	return nil
+}
+
+func (s *Session) proved(proof string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.proof = proof
+}
+
+func (s *Session) failed(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failures++
+	s.task.options.Log.Info("A client did not authenticate", "session", s.id, "remote", s.remote.String(), "reason", err.Error())
+	return err
+}

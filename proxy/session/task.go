@@ -1,0 +1,252 @@
+package session
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
+
+	"github.com/sallyport/sallyport/internal/grant"
+	"github.com/sallyport/sallyport/internal/policy"
+	"github.com/sallyport/sallyport/internal/record/store"
+)
+
+// Dialer connects to the target that a grant names and authenticates there. The
+// connection's concrete type is the protocol's own.
+type Dialer func(ctx context.Context, g grant.Grant, attributes map[string]string) (net.Conn, error)
+
+// Options are what a Task is wired with.
+type Options struct {
+	// Protocol that the sessions speak: Engine.Protocol.
+	Protocol string
+	// Recordings of this task.
+	Recordings store.Store
+	Dial       Dialer
+	// Certificate is this task's, for tls.Config.GetCertificate.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// Authenticate says whose token it is. Nil takes no tokens.
+	Authenticate func(ctx context.Context, token grant.Secret) (username string, err error)
+	// Report takes the newest report: at once when a session has ended, else at most
+	// every half second. It must not block. Nil reports nothing.
+	Report func(Report)
+	// LastContact is when the manager was last heard of; nil is a task without one.
+	LastContact func() time.Time
+	// HandshakeSeconds bounds the time from connection to Begin; 15 by default.
+	HandshakeSeconds int32
+	Log              logr.Logger
+	// Now is the clock; time.Now by default.
+	Now func() time.Time
+}
+
+// Task is what all sessions of a process share: the newest state, its compiled
+// policy, and the reasons to end. Close it to end and join everything.
+type Task struct {
+	options Options
+	tokens  *rate.Limiter
+	stop    context.CancelFunc
+	watched sync.WaitGroup
+	wake    chan struct{}
+	stopped context.Context
+
+	mu    sync.Mutex
+	state grant.State
+	// policy of the state's grant; nil while there is none.
+	policy *policy.Policy
+	// endAt is the grant's deadline on the monotonic clock, so that a clock that is
+	// set back buys no time.
+	endAt time.Time
+	// changed is closed, and replaced, at every update.
+	changed  chan struct{}
+	sessions map[*Session]struct{}
+	counters counters
+	closed   bool
+}
+
+// NewTask starts a task that waits for its first Update.
+func NewTask(options Options) (*Task, error) {
+	if options.Recordings == nil || options.Dial == nil || options.Certificate == nil || options.Protocol == "" {
+		return nil, errors.New("a task needs Protocol, Recordings, Dial and Certificate")
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.HandshakeSeconds == 0 {
+		options.HandshakeSeconds = 15
+	}
+	t := &Task{
+		options: options,
+		// Each token costs the manager a TokenReview.
+		tokens:   rate.NewLimiter(5, 10),
+		wake:     make(chan struct{}, 1),
+		state:    grant.State{Phase: grant.Waiting, Wait: "the proxy has not heard from the manager yet"},
+		changed:  make(chan struct{}),
+		sessions: map[*Session]struct{}{},
+	}
+	t.stopped, t.stop = context.WithCancel(context.Background())
+	t.watched.Go(t.watch)
+	return t, nil
+}
+
+// NewSession is one client's connection, which whoever calls must Close.
+func (t *Task) NewSession(remote net.Addr) *Session {
+	s := newSession(t, remote)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sessions[s] = struct{}{}
+	if t.closed {
+		s.end(ErrShutdown)
+	} else if t.state.Phase == grant.Ended {
+		s.end(&EndedError{t.state.Reason})
+	}
+	return s
+}
+
+// State is the newest state.
+func (t *Task) State() grant.State {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state
+}
+
+// Update takes a newer state. The phase never goes back; a state that is another
+// task's, or whose policy cannot be enforced here, ends the task.
+func (t *Task) Update(state grant.State) {
+	compiled, state := t.compile(state)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if known := t.state.Task.RequestUID; known != "" && known != state.Task.RequestUID {
+		state = t.state
+		state.Phase, state.Reason = grant.Ended, "the manager named another request"
+	}
+	if order(state.Phase) < order(t.state.Phase) || t.state.Phase == grant.Ended {
+		t.options.Log.Info("Ignored a state that goes back", "from", t.state.Phase, "to", state.Phase)
+		return
+	}
+	if state.Grant != nil {
+		t.endAt = t.monotonic(state.Grant.Deadline)
+	}
+	t.state, t.policy = state, compiled
+	if state.Phase == grant.Ended {
+		t.endAll(&EndedError{state.Reason})
+	}
+	close(t.changed)
+	t.changed = make(chan struct{})
+	t.poke()
+}
+
+// compile returns the policy of a granted state, or the state ended.
+func (t *Task) compile(state grant.State) (*policy.Policy, grant.State) {
+	switch {
+	case state.Phase == grant.Waiting, state.Phase == grant.Ended:
+		state.Grant = nil
+		return nil, state
+	case state.Phase != grant.Granted || state.Grant == nil:
+		state.Phase, state.Reason = grant.Ended, fmt.Sprintf("this proxy does not know phase %q", state.Phase)
+		return nil, state
+	}
+	compiled, err := policy.Compile(state.Grant.PolicyName, state.Grant.Policy)
+	if err != nil {
+		t.options.Log.Error(err, "The policy cannot be enforced", "policy", state.Grant.PolicyName)
+		state.Phase, state.Grant = grant.Ended, nil
+		state.Reason = "this proxy cannot enforce the policy: " + err.Error()
+		return nil, state
+	}
+	return compiled, state
+}
+
+// monotonic is the deadline on the monotonic clock. The same deadline again is never
+// later than before. Callers hold mu.
+func (t *Task) monotonic(deadline time.Time) time.Time {
+	now := t.options.Now()
+	at := now.Add(deadline.Sub(now.Round(0)))
+	if t.state.Grant != nil && t.state.Grant.Deadline.Equal(deadline) && t.endAt.Before(at) {
+		return t.endAt
+	}
+	return at
+}
+
+func order(phase grant.Phase) int {
+	return slices.Index([]grant.Phase{grant.Waiting, grant.Granted, grant.Ended}, phase)
+}
+
+// alive is nil while operations may pass. Callers hold mu.
+func (t *Task) alive(now time.Time) error {
+	switch {
+	case t.closed:
+		return ErrShutdown
+	case t.state.Phase == grant.Ended:
+		return &EndedError{t.state.Reason}
+	case t.state.Phase != grant.Granted:
+		return ErrNotGranted
+	// Both clocks: the wall's may be set back, the monotonic one sleeps with the machine.
+	case !now.Before(t.endAt) || !now.Round(0).Before(t.state.Grant.Deadline):
+		return &EndedError{"its time is over"}
+	case t.controlLost(now):
+		return ErrControlLost
+	}
+	return nil
+}
+
+func (t *Task) usable() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.alive(t.options.Now())
+}
+
+func (t *Task) controlLost(now time.Time) bool {
+	if t.options.LastContact == nil || t.state.Grant == nil {
+		return false
+	}
+	loss := time.Duration(t.state.Grant.Policy.Session.ControlLossSeconds) * time.Second
+	if loss <= 0 {
+		loss = time.Minute
+	}
+	return now.Sub(t.options.LastContact()) > loss
+}
+
+// endAll cancels every session. Callers hold mu.
+func (t *Task) endAll(cause error) {
+	for s := range t.sessions {
+		s.end(cause)
+	}
+}
+
+// recordingFailed ends every session: what cannot be recorded does not happen.
+func (t *Task) recordingFailed(err error) error {
+	failure := fmt.Errorf("%w: %w", ErrRecording, err)
+	t.options.Log.Error(err, "Recording failed: all sessions end")
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.endAll(failure)
+	return failure
+}
+
+// Close ends all sessions, waits for them to be closed by their owners or for ctx,
+// and reports a last time.
+func (t *Task) Close(ctx context.Context) error {
+	t.mu.Lock()
+	t.closed = true
+	open := slices.Collect(maps.Keys(t.sessions))
+	t.endAll(ErrShutdown)
+	t.mu.Unlock()
+	defer func() {
+		t.stop()
+		t.watched.Wait()
+	}()
+	for _, s := range open {
+		select {
+		case <-s.gone:
+		case <-ctx.Done():
+			return fmt.Errorf("sessions still open: %w", ctx.Err())
+		}
+	}
+	return nil
+}

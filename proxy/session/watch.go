@@ -1,0 +1,89 @@
+package session
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/internal/grant"
+)
+
+// watchEvery bounds how late watch notices what has no timer of its own: idleness,
+// a silent manager, a clock that was set.
+const watchEvery = 250 * time.Millisecond
+
+// watch ends sessions when their time is over, and sends reports. It is the only
+// caller of Options.Report.
+func (t *Task) watch() {
+	timer := time.NewTimer(watchEvery)
+	defer timer.Stop()
+	for {
+		timer.Reset(t.inspect())
+		select {
+		case <-timer.C:
+		case <-t.wake:
+		case <-t.stopped.Done():
+			t.mu.Lock()
+			t.counters.urgent = true
+			t.mu.Unlock()
+			t.inspect()
+			return
+		}
+	}
+}
+
+// poke wakes watch.
+func (t *Task) poke() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// inspect does what is due, and returns when to look again.
+func (t *Task) inspect() time.Duration {
+	t.mu.Lock()
+	now := t.options.Now()
+	if t.state.Phase == grant.Granted {
+		if err := t.alive(now); err != nil {
+			t.endAll(err)
+		}
+	}
+	for s := range t.sessions {
+		if err := t.overdue(s, now); err != nil {
+			s.end(err)
+		}
+	}
+	next := watchEvery
+	if t.state.Phase == grant.Granted {
+		// A passed deadline needs no timer: alive has seen it.
+		if left := t.endAt.Sub(now); left > 0 {
+			next = min(next, left)
+		}
+	}
+	report, due := t.takeReport(now)
+	t.mu.Unlock()
+	if due && t.options.Report != nil {
+		t.options.Report(report)
+	}
+	return next
+}
+
+// overdue is why a session alone must end now. Callers hold mu.
+func (t *Task) overdue(s *Session, now time.Time) error {
+	since := now.Sub(s.created)
+	select {
+	case <-s.begun:
+	default:
+		if since > time.Duration(t.options.HandshakeSeconds)*time.Second {
+			return ErrHandshake
+		}
+		return nil
+	}
+	if t.state.Grant == nil {
+		return nil
+	}
+	idle := time.Duration(t.state.Grant.Policy.Session.IdleSeconds) * time.Second
+	if idle > 0 && since-time.Duration(s.touched.Load()) > idle {
+		return ErrIdle
+	}
+	return nil
+}
