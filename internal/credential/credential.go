@@ -4,10 +4,23 @@ package credential
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/grant"
+)
+
+// What an Issuer's errors are about, for errors.Is. Any other is worth a retry.
+var (
+	// ErrUnreachable: the target does not answer, or is not whom its CA vouches for.
+	ErrUnreachable = errors.New("the target is not reachable")
+	// ErrAdministrator: the administrator's login is refused, or may too little.
+	ErrAdministrator = errors.New("the administrator's credential does not suffice")
+	// ErrUnsupported: the target is too old, or not what its protocol says.
+	ErrUnsupported = errors.New("the target is not supported")
+	// ErrGrant: the grant names what the target does not have or must not give.
+	ErrGrant = errors.New("the grant does not fit the target")
 )
 
 // Issuer makes and unmakes the credentials of one protocol. Every method is
@@ -80,6 +93,9 @@ type Request struct {
 type Evidence struct {
 	// Absent says that nothing is left.
 	Absent bool
+	// Standing says that the credential is the target's own and stays: to wait for
+	// its absence would be to wait for ever.
+	Standing bool
 	// Message is the evidence in one line: "role sp_… absent from pg_roles, 0
 	// backends, asked 3 databases".
 	Message   string

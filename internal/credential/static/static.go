@@ -1,0 +1,70 @@
+// Package static hands out a target's own standing login, for targets that can do
+// no better. It makes nothing and unmakes nothing, and says so.
+package static
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/credential"
+	"github.com/sallyport/sallyport/internal/grant"
+)
+
+// Prober looks at a target of the protocol: it is the same question for both types
+// of credential.
+type Prober interface {
+	Probe(ctx context.Context, target credential.Target) (credential.Findings, error)
+}
+
+// Issuer hands out the login in the target's Secret.
+type Issuer struct {
+	Prober Prober
+	Now    func() time.Time
+}
+
+var _ credential.Issuer = (*Issuer)(nil)
+
+// Name is the standing login's.
+func (i *Issuer) Name(target credential.Target, _ string) v1alpha1.IssuedCredential {
+	return v1alpha1.IssuedCredential{Type: v1alpha1.CredentialStatic, Name: target.Admin.Username}
+}
+
+// Login is the standing login.
+func (i *Issuer) Login(target credential.Target, _ credential.Request) (credential.Login, error) {
+	return credential.Login{
+		User: target.Admin.Username, Password: grant.Secret(target.Admin.Password),
+		ClientCertificate: grant.Secret(target.Admin.ClientCertificate), ClientKey: grant.Secret(target.Admin.ClientKey),
+	}, nil
+}
+
+// Issue makes nothing. That the credential ends in time is the proxy's doing alone.
+func (i *Issuer) Issue(_ context.Context, target credential.Target, request credential.Request) (v1alpha1.IssuedCredential, error) {
+	issued := i.Name(target, request.UID)
+	until := metav1.NewTime(request.ValidUntil)
+	issued.Generation, issued.ValidUntil = request.Generation, &until
+	return issued, nil
+}
+
+// Revoke has nothing to end: the sessions end with the proxy.
+func (i *Issuer) Revoke(context.Context, credential.Target, credential.Request) error { return nil }
+
+// Verify says that the login stays.
+func (i *Issuer) Verify(_ context.Context, target credential.Target, _ credential.Request) (credential.Evidence, error) {
+	return credential.Evidence{
+		Standing:  true,
+		Message:   fmt.Sprintf("static credential: login %q remains on the target", target.Admin.Username),
+		CheckedAt: i.Now(),
+	}, nil
+}
+
+// List has nothing to name: nothing was made.
+func (i *Issuer) List(context.Context, credential.Target) ([]string, error) { return nil, nil }
+
+// Probe looks at the target with the protocol's own issuer.
+func (i *Issuer) Probe(ctx context.Context, target credential.Target) (credential.Findings, error) {
+	return i.Prober.Probe(ctx, target)
+}
