@@ -124,7 +124,8 @@ func TestAClientCertificateServesAsTheAdministratorsLogin(t *testing.T) {
 
 func TestAProbeTellsWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	shared.Exec(t, "postgres", "CREATE ROLE weak LOGIN PASSWORD 'weak'")
+	weak := "weak_" + newDatabase(t, shared, "")
+	shared.Exec(t, "postgres", "CREATE ROLE "+weak+" LOGIN PASSWORD 'weak'")
 	other := pgtest.Start(t, pgtest.Options{})
 	for name, c := range map[string]struct {
 		adjust func(*credential.Target)
@@ -137,7 +138,7 @@ func TestAProbeTellsWhatIsWrong(t *testing.T) {
 		}, credential.ErrUnreachable},
 		"another name":      {func(c *credential.Target) { c.Spec.Postgres.Host = "db.example.com" }, credential.ErrUnreachable},
 		"wrong password":    {func(c *credential.Target) { c.Admin.Password = "wrong" }, credential.ErrAdministrator},
-		"too few rights":    {func(c *credential.Target) { c.Admin = credential.Admin{Username: "weak", Password: "weak"} }, credential.ErrAdministrator},
+		"too few rights":    {func(c *credential.Target) { c.Admin = credential.Admin{Username: weak, Password: "weak"} }, credential.ErrAdministrator},
 		"no such database":  {func(c *credential.Target) { c.Spec.Postgres.Databases = []string{"nowhere"} }, credential.ErrUnsupported},
 		"another protocol":  {func(c *credential.Target) { c.Spec.Postgres = nil }, credential.ErrUnsupported},
 		"no home database":  {func(c *credential.Target) { c.Admin.Database = "nowhere" }, credential.ErrAdministrator},
