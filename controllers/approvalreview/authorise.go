@@ -7,11 +7,11 @@ import (
 	"slices"
 	"time"
 
-	authorizationv1 "k8s.io/api/authorization/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/approval"
+	"github.com/sallyport/sallyport/internal/authority"
 )
 
 // Authoriser says whether the author of a decision has the verb `review` on a policy.
@@ -52,21 +52,8 @@ type AccessReviews struct {
 	client.Client
 }
 
-// MayReview asks the API server. An answer that its authorisers could not fully
-// evaluate is an error, unless it allows.
+// MayReview asks the API server.
 func (a AccessReviews) MayReview(ctx context.Context, namespace, policy string, decision v1alpha1.Decision) (bool, error) {
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: decision.Reviewer, UID: decision.UID, Groups: decision.Groups,
-		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Group: v1alpha1.GroupName, Version: v1alpha1.SchemeGroupVersion.Version, Resource: "accesspolicies",
-			Namespace: namespace, Name: policy, Verb: v1alpha1.VerbReview,
-		},
-	}}
-	if err := a.Create(ctx, review); err != nil {
-		return false, fmt.Errorf("ask the authoriser: %w", err)
-	}
-	if review.Status.EvaluationError != "" && !review.Status.Allowed && !review.Status.Denied {
-		return false, fmt.Errorf("the authoriser could not tell: %s", review.Status.EvaluationError)
-	}
-	return review.Status.Allowed && !review.Status.Denied, nil
+	reviewer := authority.Person{Username: decision.Reviewer, UID: decision.UID, Groups: decision.Groups}
+	return authority.MayOnPolicy(ctx, a.Client, reviewer, v1alpha1.VerbReview, namespace, policy)
 }

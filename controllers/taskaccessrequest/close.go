@@ -1,0 +1,125 @@
+package taskaccessrequest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/credential"
+	"github.com/sallyport/sallyport/internal/manifest"
+)
+
+// close tears down, in an order that never leaves more than it found: the pod goes
+// first, then the credential, then what surrounded the pod; it is over when the
+// target itself has shown that the credential is gone.
+func (r *Reconciler) close(ctx context.Context, s *scope) (outcome, error) {
+	if s.status.Ended == nil {
+		return next, nil
+	}
+	if s.status.ClosedAt != nil {
+		return stop, r.letGo(ctx, s)
+	}
+	s.state(v1alpha1.ReasonClosing, s.status.Ended.Message)
+	if err := r.removePod(ctx, s); err != nil {
+		return stop, err
+	}
+	evidence, err := r.prove(ctx, s)
+	if err != nil {
+		s.status.Teardown = &v1alpha1.Teardown{Message: bounded("not proved yet: "+err.Error(), 1024), CheckedAt: ptr.To(metav1.NewTime(s.now))}
+		s.state(v1alpha1.ReasonClosing, s.status.Ended.Message+"; "+s.status.Teardown.Message)
+		return stop, &retry{reason: v1alpha1.ReasonUnreachable, err: err}
+	}
+	left, err := r.removeRest(ctx, s)
+	if err != nil {
+		return stop, err
+	}
+	if len(left) > 0 {
+		s.state(v1alpha1.ReasonClosing, s.status.Ended.Message+"; waits for "+strings.Join(left, ", "))
+		return again(500 * time.Millisecond), nil
+	}
+	evidence.Message = bounded(evidence.Message+"; pod, service, service account, network policy and role gone", 1024)
+	s.status.Teardown = evidence
+	s.status.ClosedAt = ptr.To(metav1.NewTime(r.Now()))
+	s.set(v1alpha1.ConditionProxyReady, metav1.ConditionFalse, v1alpha1.ReasonClosed, "torn down")
+	s.set(v1alpha1.ConditionCredentialIssued, metav1.ConditionFalse, v1alpha1.ReasonClosed, "torn down")
+	reason, message := s.status.Ended.Reason, s.status.Ended.Message+"; "+evidence.Message
+	if !evidence.Proved {
+		reason = v1alpha1.ReasonAbandoned
+	}
+	s.state(reason, message)
+	if err := r.writeStatus(ctx, s); client.IgnoreNotFound(err) != nil {
+		return stop, err
+	}
+	return stop, r.letGo(ctx, s)
+}
+
+// prove revokes, and asks the target whether anything is left. A request that never
+// got as far as a credential needs no proof.
+func (r *Reconciler) prove(ctx context.Context, s *scope) (*v1alpha1.Teardown, error) {
+	if s.status.Credential == nil {
+		return &v1alpha1.Teardown{Proved: true, Message: "no credential was made", CheckedAt: ptr.To(metav1.NewTime(s.now))}, nil
+	}
+	if reason, ok := s.request.Annotations[v1alpha1.AnnotationAbandon]; ok {
+		return &v1alpha1.Teardown{Message: "abandoned, not proved: " + reason, CheckedAt: ptr.To(metav1.NewTime(s.now))}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, effectTimeout)
+	defer cancel()
+	issuer, target, err := r.issuerFor(ctx, s.target)
+	if err != nil {
+		return nil, err
+	}
+	evidence, err := revoke(ctx, issuer, target, credentialRequest(s, s.now))
+	if err != nil {
+		return nil, err
+	}
+	return &v1alpha1.Teardown{Proved: true, Message: evidence.Message, CheckedAt: ptr.To(metav1.NewTime(evidence.CheckedAt))}, nil
+}
+
+func revoke(ctx context.Context, issuer credential.Issuer, target credential.Target, request credential.Request) (credential.Evidence, error) {
+	if err := issuer.Revoke(ctx, target, request); err != nil {
+		return credential.Evidence{}, fmt.Errorf("revoke: %w", err)
+	}
+	evidence, err := issuer.Verify(ctx, target, request)
+	if err != nil {
+		return credential.Evidence{}, fmt.Errorf("verify: %w", err)
+	}
+	if !evidence.Absent {
+		return credential.Evidence{}, fmt.Errorf("the target still shows it: %s", evidence.Message)
+	}
+	return evidence, nil
+}
+
+// removePod asks the kubelet to end the proxy; its sessions have been ended over
+// the control channel already, this is for a proxy that no longer listens.
+func (r *Reconciler) removePod(ctx context.Context, s *scope) error {
+	if s.pod == nil || !s.pod.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	if err := r.Delete(ctx, s.pod); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("remove proxy: %w", err)
+	}
+	return nil
+}
+
+// removeRest removes what surrounded the pod, once the pod is gone, and says what
+// is still there.
+func (r *Reconciler) removeRest(ctx context.Context, s *scope) (left []string, err error) {
+	if s.pod != nil {
+		return []string{"the proxy pod"}, nil
+	}
+	for _, object := range []client.Object{
+		manifest.RoleBinding(s.request), manifest.Role(s.request), manifest.Service(s.request),
+		manifest.NetworkPolicy(s.request, manifest.Upstream{}), manifest.ServiceAccount(s.request),
+	} {
+		if err := r.Delete(ctx, object); client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("remove %T: %w", object, err)
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,148 @@
+package taskaccessrequest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/credential"
+)
+
+// recheck is how soon a grant that something withholds is looked at again.
+const recheck = 5 * time.Second
+
+// grant mints the credential on the target. Its name is in the status before it
+// is made, so that whoever tears down knows what to look for.
+func (r *Reconciler) grant(ctx context.Context, s *scope) (outcome, error) {
+	if s.status.GrantedAt != nil {
+		return next, nil
+	}
+	withheld, message, err := r.withheld(ctx, s)
+	if err != nil {
+		return stop, err
+	}
+	if withheld != "" {
+		s.set(v1alpha1.ConditionCredentialIssued, metav1.ConditionFalse, withheld, message)
+		s.state(v1alpha1.ReasonPending, message)
+		return again(recheck), nil
+	}
+	issuer, target, err := r.issuerFor(ctx, s.target)
+	if err != nil {
+		return s.notIssued(v1alpha1.ReasonUnreachable, err)
+	}
+	if s.status.Credential == nil {
+		s.status.Credential = ptr.To(issuer.Name(target, s.uid()))
+		s.set(v1alpha1.ConditionCredentialIssued, metav1.ConditionFalse, "Issuing", "about to be made")
+		s.state(v1alpha1.ReasonGranting, "approved; the credential is being made")
+		if err := r.writeStatus(ctx, s); err != nil {
+			return stop, err
+		}
+	}
+	grantedAt := r.Now()
+	expiresAt := grantedAt.Add(time.Duration(s.request.Spec.DurationSeconds) * time.Second)
+	ctx, cancel := context.WithTimeout(ctx, effectTimeout)
+	defer cancel()
+	issued, err := issuer.Issue(ctx, target, credentialRequest(s, expiresAt))
+	if err != nil {
+		return s.notIssued("IssueFailed", err)
+	}
+	s.status.Credential = &issued
+	s.status.GrantedAt, s.status.ExpiresAt = ptr.To(metav1.NewTime(grantedAt)), ptr.To(metav1.NewTime(expiresAt))
+	s.set(v1alpha1.ConditionCredentialIssued, metav1.ConditionTrue, string(issued.Type), issued.Name)
+	// Written before anything else, so that a waiting client need not wait longer.
+	s.state(v1alpha1.ReasonActive, activeMessage(s))
+	if err := r.writeStatus(ctx, s); err != nil {
+		return stop, err
+	}
+	return next, r.lowerDeadline(ctx, s)
+}
+
+// notIssued keeps the reason in the status, and the error for backoff.
+func (s *scope) notIssued(reason string, err error) (outcome, error) {
+	s.set(v1alpha1.ConditionCredentialIssued, metav1.ConditionFalse, reason, err.Error())
+	s.state(v1alpha1.ReasonPending, "the credential could not be made: "+err.Error())
+	return stop, &retry{reason: reason, err: err}
+}
+
+// withheld is why an approved request gets no credential now.
+func (r *Reconciler) withheld(ctx context.Context, s *scope) (reason, message string, err error) {
+	changes, err := r.Guard.Differences(ctx)
+	switch {
+	case err != nil:
+		return "", "", &retry{reason: "AdmissionUnknown", err: err}
+	case len(changes) > 0:
+		return "AdmissionWeakened", "nothing is granted while the installed admission policies differ from the manager's: " +
+			strings.Join(changes, "; "), nil
+	case !readyNow(s.target.Generation, s.target.Status.Conditions):
+		return "TargetNotReady", "target " + s.target.Name + ": " + whyNotReady(s.target.Status.Conditions), nil
+	case !readyNow(s.policy.Generation, s.policy.Status.Conditions):
+		return "PolicyNotReady", "policy " + s.policy.Name + ": " + whyNotReady(s.policy.Status.Conditions), nil
+	}
+	reason, message = isolation(s.policy.Spec.Isolation, s.request.Status.Conditions, s.pod)
+	return reason, message, nil
+}
+
+// issuerFor finds how credentials of a target are made.
+func (r *Reconciler) issuerFor(ctx context.Context, target *v1alpha1.AccessTarget) (credential.Issuer, credential.Target, error) {
+	if target == nil {
+		return nil, credential.Target{}, fmt.Errorf("the target is gone")
+	}
+	resolved, err := r.Targets.Resolve(ctx, target)
+	if err != nil {
+		return nil, credential.Target{}, err
+	}
+	kind := target.Spec.Postgres.Credential
+	issuer, ok := r.Issuers[kind]
+	if !ok {
+		return nil, credential.Target{}, fmt.Errorf("no issuer for credential %s", kind)
+	}
+	return issuer, resolved, nil
+}
+
+func credentialRequest(s *scope, until time.Time) credential.Request {
+	request := credential.Request{UID: s.uid(), Generation: 1, ValidUntil: until, MaxConnections: 1}
+	if s.status.Credential != nil && s.status.Credential.Generation > 0 {
+		request.Generation = s.status.Credential.Generation
+	}
+	if s.review != nil {
+		request.Grant = s.review.Spec.Question.Grant
+	}
+	if s.policy != nil {
+		request.MaxConnections = s.policy.Spec.Session.MaxConcurrent
+	}
+	return request
+}
+
+// lowerDeadline makes the kubelet end the pod soon after its task, whatever
+// becomes of the manager. A pod's deadline can only be lowered.
+func (r *Reconciler) lowerDeadline(ctx context.Context, s *scope) error {
+	if s.pod == nil || s.pod.Status.StartTime == nil {
+		return nil
+	}
+	seconds := int64(s.status.ExpiresAt.Sub(s.pod.Status.StartTime.Time).Seconds()) + proxySlack
+	if current := s.pod.Spec.ActiveDeadlineSeconds; seconds < 1 || current != nil && *current <= seconds {
+		return nil
+	}
+	lowered := s.pod.DeepCopy()
+	lowered.Spec.ActiveDeadlineSeconds = &seconds
+	if err := r.Patch(ctx, lowered, client.MergeFrom(s.pod)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("lower the pod's deadline: %w", err)
+	}
+	return nil
+}
+
+// active is the resting state until the task's time is over.
+func (r *Reconciler) active(_ context.Context, s *scope) (outcome, error) {
+	s.state(v1alpha1.ReasonActive, activeMessage(s))
+	return again(s.status.ExpiresAt.Sub(r.Now())), nil
+}
+
+func activeMessage(s *scope) string {
+	return "until " + s.status.ExpiresAt.UTC().Format(time.RFC3339) + ": kubectl access psql " + s.request.Name + " -n " + s.request.Namespace
+}

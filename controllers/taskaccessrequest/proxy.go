@@ -1,0 +1,171 @@
+package taskaccessrequest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/keys"
+	"github.com/sallyport/sallyport/internal/manifest"
+)
+
+// proxySlack is how much longer than its task a pod may live, for teardown.
+const proxySlack = 30
+
+// proxy starts the task's proxy, without a credential, and keeps it running: a pod
+// that was deleted or has failed is replaced.
+func (r *Reconciler) proxy(ctx context.Context, s *scope) (outcome, error) {
+	if s.pod == nil && s.status.GrantedAt == nil {
+		over, err := r.overQuota(ctx, s.request)
+		if err != nil {
+			return stop, err
+		}
+		if over {
+			message := fmt.Sprintf("%s has %d open requests already: close one", s.request.Spec.Requester.Username, r.MaxOpenPerPerson)
+			s.set(v1alpha1.ConditionProxyReady, metav1.ConditionFalse, "Quota", message)
+			s.state(v1alpha1.ReasonPending, message)
+			return again(10 * time.Second), nil
+		}
+	}
+	if s.target == nil || len(s.target.Status.Addresses) == 0 {
+		message := "target " + s.request.Spec.Target + " is not ready: its address is not known"
+		s.set(v1alpha1.ConditionProxyReady, metav1.ConditionFalse, v1alpha1.ReasonUnreachable, message)
+		s.state(v1alpha1.ReasonPending, message)
+		return stop, nil
+	}
+	if finished(s.pod) {
+		if err := r.Delete(ctx, s.pod, client.Preconditions{UID: &s.pod.UID}); client.IgnoreNotFound(err) != nil {
+			return stop, fmt.Errorf("replace proxy: %w", err)
+		}
+		return again(time.Second), nil
+	}
+	upstream := manifest.Upstream{Addresses: s.target.Status.Addresses, Port: s.target.Spec.Postgres.Port}
+	if err := r.ensureNetworkPolicy(ctx, manifest.NetworkPolicy(s.request, upstream)); err != nil {
+		return stop, err
+	}
+	// The network policy is there before the pod is, the identity before its rights.
+	for _, object := range []client.Object{
+		manifest.ServiceAccount(s.request), manifest.Service(s.request),
+		manifest.Role(s.request), manifest.RoleBinding(s.request),
+	} {
+		if err := r.ensure(ctx, object); err != nil {
+			return stop, err
+		}
+	}
+	if s.pod == nil {
+		pod := manifest.Pod(s.request, r.Settings, podDeadline(s))
+		if err := r.Create(ctx, pod); client.IgnoreAlreadyExists(err) != nil {
+			return stop, fmt.Errorf("start proxy: %w", err)
+		}
+		s.pod = pod
+	}
+	s.status.Endpoint = endpoint(s, r.Settings.ControlCA)
+	ready, reason, message := podReady(s.pod)
+	s.set(v1alpha1.ConditionProxyReady, ready, reason, message)
+	return next, nil
+}
+
+// ensure creates an object unless it is there. What it builds never changes for a
+// request, and nobody else may write where it is.
+func (r *Reconciler) ensure(ctx context.Context, object client.Object) error {
+	there := object.DeepCopyObject().(client.Object)
+	err := r.Get(ctx, client.ObjectKeyFromObject(object), there)
+	if apierrors.IsNotFound(err) {
+		err = client.IgnoreAlreadyExists(r.Create(ctx, object))
+	}
+	if err != nil {
+		return fmt.Errorf("ensure %T: %w", object, err)
+	}
+	return nil
+}
+
+// ensureNetworkPolicy also follows a target whose addresses change.
+func (r *Reconciler) ensureNetworkPolicy(ctx context.Context, wanted *networkingv1.NetworkPolicy) error {
+	there, err := find[networkingv1.NetworkPolicy](ctx, r.Client, wanted.Namespace, wanted.Name)
+	switch {
+	case err != nil:
+		return err
+	case there == nil:
+		return client.IgnoreAlreadyExists(r.Create(ctx, wanted))
+	case equality.Semantic.DeepEqual(there.Spec, wanted.Spec):
+		return nil
+	}
+	wanted.ResourceVersion = there.ResourceVersion
+	return r.Update(ctx, wanted)
+}
+
+// podDeadline is the longest that a proxy may be needed: until its review expires,
+// and then as long as its policy allows; after the grant, what is left of that.
+func podDeadline(s *scope) int64 {
+	if s.status.GrantedAt != nil {
+		return max(int64(s.status.ExpiresAt.Sub(s.now).Seconds()), 1) + proxySlack
+	}
+	review := max(int64(s.review.Spec.Question.ExpiresAt.Sub(s.now).Seconds()), 0)
+	return review + int64(s.review.Spec.Question.DurationSeconds) + proxySlack
+}
+
+func finished(pod *corev1.Pod) bool {
+	return pod != nil && pod.DeletionTimestamp.IsZero() &&
+		(pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded)
+}
+
+// podReady puts a pod's state in a condition's words.
+func podReady(pod *corev1.Pod) (metav1.ConditionStatus, string, string) {
+	if !pod.DeletionTimestamp.IsZero() {
+		return metav1.ConditionFalse, "Replacing", "the proxy pod is being replaced"
+	}
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue {
+			return metav1.ConditionTrue, v1alpha1.ReasonReady, "pod " + pod.Name
+		}
+	}
+	for _, container := range pod.Status.ContainerStatuses {
+		if waiting := container.State.Waiting; waiting != nil && waiting.Reason != "" {
+			return metav1.ConditionFalse, "Starting", "the proxy's container waits: " + waiting.Reason
+		}
+	}
+	return metav1.ConditionFalse, "Starting", "the proxy pod is starting"
+}
+
+func endpoint(s *scope, ca string) *v1alpha1.Endpoint {
+	name := manifest.Name(s.uid())
+	e := &v1alpha1.Endpoint{
+		Namespace: v1alpha1.ProxyNamespace, Pod: name, Service: name, Port: manifest.PostgresPort,
+		ServerName: keys.TaskName(s.uid()), CABundle: ca,
+	}
+	if grant := s.review.Spec.Question.Grant.Postgres; grant != nil {
+		e.Database = grant.Database
+	}
+	return e
+}
+
+// overQuota counts the requester's open requests that are older, so that the oldest
+// keep their place.
+func (r *Reconciler) overQuota(ctx context.Context, request *v1alpha1.TaskAccessRequest) (bool, error) {
+	list := &v1alpha1.TaskAccessRequestList{}
+	if err := r.List(ctx, list, client.MatchingFields{IndexRequester: request.Spec.Requester.Username}); err != nil {
+		return false, fmt.Errorf("count open requests: %w", err)
+	}
+	older := slices.DeleteFunc(list.Items, func(other v1alpha1.TaskAccessRequest) bool {
+		return other.UID == request.UID || other.Status.ClosedAt != nil || other.Spec.State == v1alpha1.StateClosed ||
+			!before(&other, request)
+	})
+	return len(older) >= r.MaxOpenPerPerson, nil
+}
+
+// before orders requests by age, and those of one second by UID.
+func before(a, b *v1alpha1.TaskAccessRequest) bool {
+	if a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.UID < b.UID
+	}
+	return a.CreationTimestamp.Before(&b.CreationTimestamp)
+}
