@@ -77,3 +77,6 @@ type Source interface {
 
 // ErrNoCertificate is a proxy that has not reached the manager yet.
 var ErrNoCertificate = errors.New("no certificate yet: the manager has not been reached")
+
+// ClientTokenKey is the metadata key that carries a client's token.
+const ClientTokenKey = "sallyport-client-token"
