@@ -9,6 +9,8 @@ import (
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=tar,categories=access
+// +kubebuilder:selectablefield:JSONPath=`.spec.requester.username`
+// +kubebuilder:selectablefield:JSONPath=`.spec.target`
 // +kubebuilder:printcolumn:name="Task",type=string,JSONPath=`.spec.task.id`
 // +kubebuilder:printcolumn:name="Requester",type=string,JSONPath=`.spec.requester.username`
 // +kubebuilder:printcolumn:name="Target",type=string,JSONPath=`.spec.target`
