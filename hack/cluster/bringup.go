@@ -47,11 +47,14 @@ func (b *bringUp) all(ctx context.Context) error {
 		{"etcd", component.Etcd(c), nil},
 		{"containerd", containerd, b.containerdAnswers},
 		{"kube-apiserver", component.APIServer(c), b.apiServerIsReady},
-		{"kube-controller-manager", component.ControllerManager(c), b.defaultAccountExists},
+		{"kube-controller-manager", component.ControllerManager(c), nil},
 		{"kube-scheduler", component.Scheduler(c), nil},
 		{"NetworkPolicy enforcer", component.Policy(c), b.policyListens},
+		{"cluster DNS", component.DNS(c), nil},
 		{"kubelet", component.Kubelet(c), b.nodeIsReady},
 		{"kube-proxy", component.Proxy(c), b.proxyIsHealthy},
+		// Started long ago; without the account no pod can be made.
+		{"kube-controller-manager", component.ControllerManager(c), b.defaultAccountExists},
 	} {
 		if err := b.start(ctx, step.what, step.spec, step.ready); err != nil {
 			return err

@@ -24,6 +24,7 @@ func writeEnv(c layout.Cluster, r layout.Record) error {
 		{"SALLYPORT_POD_CIDR", layout.PodCIDR},
 		{"SALLYPORT_SERVICE_CIDR", layout.ServiceCIDR},
 		{"SALLYPORT_TARGET_IP", layout.SpareTargetIP},
+		{"SALLYPORT_TARGET_NAME", layout.SpareTargetName},
 		{"SALLYPORT_RECORDINGS", c.Volume(layout.RecordingsVolume)},
 	}
 	info, found, err := postgres.Read(c)
@@ -33,6 +34,7 @@ func writeEnv(c layout.Cluster, r layout.Record) error {
 	if found {
 		pairs = append(pairs, [][2]string{
 			{"PG_HOST", info.Host},
+			{"PG_NAME", info.Name},
 			{"PG_PORT", strconv.Itoa(info.Port)},
 			{"PG_FORWARD_HOST", info.ForwardHost},
 			{"PG_FORWARD_PORT", strconv.Itoa(info.ForwardPort)},

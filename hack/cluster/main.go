@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sallyport/sallyport/hack/cluster/internal/dns"
 	"github.com/sallyport/sallyport/hack/cluster/internal/enforce"
 	"github.com/sallyport/sallyport/hack/cluster/internal/layout"
 	"github.com/sallyport/sallyport/hack/cluster/internal/sandbox"
@@ -113,6 +114,8 @@ func find(word string, flags *flag.FlagSet) (verb, error) {
 		return func(_ context.Context, c layout.Cluster, _ []string) error { return sandbox.Inside(c, *assets) }, nil
 	case "enforce":
 		return func(ctx context.Context, c layout.Cluster, _ []string) error { return enforce.Run(ctx, c) }, nil
+	case "resolve":
+		return func(ctx context.Context, c layout.Cluster, _ []string) error { return dns.Run(ctx, c) }, nil
 	default:
 		return nil, fmt.Errorf("unknown verb %q; see: cluster help", word)
 	}

@@ -34,6 +34,11 @@ func Policy(c layout.Cluster) supervise.Spec {
 	return spec(c, "policy", c.Path("bin", "cluster"), "enforce", "--name="+c.Name)
 }
 
+// DNS is our own server of the cluster's names.
+func DNS(c layout.Cluster) supervise.Spec {
+	return spec(c, "dns", c.Path("bin", "cluster"), "resolve", "--name="+c.Name)
+}
+
 // WriteNodeConfig writes the configuration of kubelet and kube-proxy.
 func WriteNodeConfig(c layout.Cluster) error {
 	if err := os.WriteFile(c.Path("config", "resolv.conf"), nil, 0o644); err != nil {
@@ -66,6 +71,8 @@ func kubeletConfig(c layout.Cluster) object {
 		"failSwapOn":   false,
 		// Without CAP_SYS_RESOURCE nobody may lower a score.
 		"oomScoreAdj":            0,
+		"clusterDNS":             []string{layout.NodeIP},
+		"clusterDomain":          layout.Domain,
 		"resolvConf":             c.Path("config", "resolv.conf"),
 		"enforceNodeAllocatable": []string{},
 		// A developer's disk is often fuller than a server's.

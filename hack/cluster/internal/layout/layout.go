@@ -25,6 +25,13 @@ const (
 	PostgresAddress = PostgresIP + ":5432"
 )
 
+// Names that the cluster's DNS server knows beside those of Services.
+const (
+	Domain          = "cluster.local"
+	PostgresName    = "postgres.targets.test"
+	SpareTargetName = "spare.targets.test"
+)
+
 // Paths that hold inside a cluster's mount namespace only.
 const (
 	AssetsInside      = "/run/sallyport/bin"

@@ -12,7 +12,9 @@ import (
 // Info is what a client needs; it is saved as postgres/postgres.json.
 type Info struct {
 	// Host and Port hold inside the cluster, ForwardHost and ForwardPort on the host.
-	Host        string `json:"host"`
+	Host string `json:"host"`
+	// Name is Host's name in the cluster's DNS; the certificate has both.
+	Name        string `json:"name"`
 	Port        int    `json:"port"`
 	ForwardHost string `json:"forwardHost"`
 	ForwardPort int    `json:"forwardPort"`
@@ -26,7 +28,7 @@ func infoPath(c layout.Cluster) string { return c.Path("postgres", "postgres.jso
 
 func writeInfo(c layout.Cluster, r layout.Record, password string) error {
 	data, err := json.MarshalIndent(Info{
-		Host: layout.PostgresIP, Port: 5432,
+		Host: layout.PostgresIP, Name: layout.PostgresName, Port: 5432,
 		ForwardHost: "127.0.0.1", ForwardPort: r.PostgresPort,
 		User: account, Password: password, Database: account,
 		CAFile: c.Path("postgres", "ca.crt"),

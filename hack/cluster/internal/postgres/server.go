@@ -126,7 +126,7 @@ func writeCertificates(c layout.Cluster, home string) error {
 		return err
 	}
 	// The loopback address is for the host, which comes by the forwarder.
-	pair, err := ca.Issue(pki.Subject{Name: account, Addresses: []string{layout.PostgresIP, "127.0.0.1", "localhost"}})
+	pair, err := ca.Issue(pki.Subject{Name: account, Addresses: []string{layout.PostgresIP, layout.PostgresName, "127.0.0.1", "localhost"}})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -106,7 +107,8 @@ func hierarchies() ([]string, error) {
 	return roots, lines.Err()
 }
 
-// enableControllers hands every controller of a v2 hierarchy down to its children.
+// enableControllers hands the controllers that the kubelet uses down to the
+// children of a v2 hierarchy.
 func enableControllers(root string) error {
 	available, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -116,6 +118,9 @@ func enableControllers(root string) error {
 		return err
 	}
 	for _, controller := range strings.Fields(string(available)) {
+		if !slices.Contains([]string{"cpu", "cpuset", "hugetlb", "io", "memory", "pids"}, controller) {
+			continue
+		}
 		err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+"+controller), 0o644)
 		if err != nil {
 			return fmt.Errorf("hand the %s controller down (cgroup v2 refuses where processes sit in %s itself): %w", controller, root, err)

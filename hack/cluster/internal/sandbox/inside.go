@@ -42,10 +42,6 @@ func prepare(c layout.Cluster, assets string) error {
 	if os.Getpid() != 1 {
 		return errors.New("this is for process 1 of a cluster; use: cluster up")
 	}
-	// The children of process 1 must not keep these open.
-	for fd := readyFD; fd <= postgresFD; fd++ {
-		unix.CloseOnExec(fd)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if err := unix.Sethostname([]byte(c.Node())); err != nil {
