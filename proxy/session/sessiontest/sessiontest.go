@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr/testr"
+	"github.com/go-logr/logr"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
@@ -60,7 +60,7 @@ func New(t testing.TB, state func(Key) grant.State, change ...func(*session.Opti
 			}
 			return Requester, nil
 		},
-		Log: testr.NewWithInterface(t, testr.Options{}),
+		Log: logr.Discard(),
 	}
 	for _, apply := range change {
 		apply(&options)
