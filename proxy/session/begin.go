@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -58,6 +59,9 @@ func (t *Task) enter(s *Session) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := context.Cause(s.context); err != nil {
+		return err
+	}
+	if err := t.alive(t.options.Now()); err != nil && !errors.Is(err, ErrNotGranted) {
 		return err
 	}
 	most := int32(defaultConcurrent)

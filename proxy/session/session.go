@@ -87,6 +87,9 @@ func (s *Session) State() grant.State { return s.task.State() }
 // why, in words for the client.
 func (s *Session) Context() context.Context { return s.context }
 
+// End ends the session: its context with this cause, and its ways to the target.
+func (s *Session) End(cause error) { s.end(cause) }
+
 // Begun is closed when the client has authenticated and the recording is open.
 func (s *Session) Begun() <-chan struct{} { return s.begun }
 

@@ -95,7 +95,8 @@ func NewTask(options Options) (*Task, error) {
 	return t, nil
 }
 
-// NewSession is one client's connection, which whoever calls must Close.
+// NewSession is one client's connection, which whoever calls must Close. Of a task
+// that is over, Begin tells, in the client's own protocol.
 func (t *Task) NewSession(remote net.Addr) *Session {
 	s := newSession(t, remote)
 	t.mu.Lock()
@@ -103,8 +104,6 @@ func (t *Task) NewSession(remote net.Addr) *Session {
 	t.sessions[s] = struct{}{}
 	if t.closed {
 		s.end(ErrShutdown)
-	} else if t.state.Phase == grant.Ended {
-		s.end(&EndedError{t.state.Reason})
 	}
 	return s
 }
