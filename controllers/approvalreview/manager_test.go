@@ -6,10 +6,8 @@ import (
 	"time"
 
 	"github.com/onsi/gomega"
-	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/apitest"
@@ -18,7 +16,7 @@ import (
 // startManager runs the reconciler as the manager does, until the test ends.
 func startManager(t *testing.T, s *apitest.Server) {
 	t.Helper()
-	mgr, err := ctrl.NewManager(s.Config, ctrl.Options{Scheme: s.Scheme, Metrics: server.Options{BindAddress: "0"}})
+	mgr, err := ctrl.NewManager(s.Config, ctrl.Options{Scheme: s.Scheme, Metrics: metricsserver.Options{BindAddress: "0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,44 +38,29 @@ func startManager(t *testing.T, s *apitest.Server) {
 	})
 }
 
-// allow gives a user the verb review on a policy.
-func (f *fixture) allow(user, policy string) {
-	f.t.Helper()
-	role := &rbacv1.Role{
-		ObjectMeta: metav1.ObjectMeta{Namespace: f.review.Namespace, Name: "review-" + policy},
-		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"accesspolicies"}, ResourceNames: []string{policy}, Verbs: []string{v1alpha1.VerbReview}}},
-	}
-	binding := &rbacv1.RoleBinding{
-		ObjectMeta: role.ObjectMeta,
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
-	}
-	f.must(f.Create(f.t.Context(), role))
-	f.must(f.Create(f.t.Context(), binding))
-}
-
 // TestTheManagerCountsWithTheAPIServersOwnAuthoriser is not parallel with the tests
 // that reconcile by hand: the manager watches every namespace.
 func TestTheManagerCountsWithTheAPIServersOwnAuthoriser(t *testing.T) {
 	g := gomega.NewWithT(t)
 	approved, refused, closed := newFixture(t), newFixture(t), newFixture(t)
-	approved.allow("alice", "orders-read")
-	refused.allow("alice", "another-policy")
-	startManager(t, apitest.Start(t))
+	server := apitest.Start(t)
+	server.Allow(t.Context(), t, approved.Namespace, "alice", "accesspolicies", []string{v1alpha1.VerbReview}, "orders-read")
+	server.Allow(t.Context(), t, refused.Namespace, "alice", "accesspolicies", []string{v1alpha1.VerbReview}, "another-policy")
+	startManager(t, server)
 
 	state := func(f *fixture) func() string {
 		return func() string {
-			f.must(f.Get(t.Context(), f.key().NamespacedName, f.review))
-			if len(f.review.Status.Latched) > 0 && !f.review.Status.Latched[0].Counted {
+			f.must(f.Get(t.Context(), f.key().NamespacedName, f.Review))
+			if len(f.Review.Status.Latched) > 0 && !f.Review.Status.Latched[0].Counted {
 				return "refused"
 			}
-			return string(f.review.Status.Outcome)
+			return string(f.Review.Status.Outcome)
 		}
 	}
 	approved.decide("alice", v1alpha1.VerdictApprove, "")
 	refused.decide("alice", v1alpha1.VerdictApprove, "")
-	closed.request.Spec.State = v1alpha1.StateClosed
-	closed.must(closed.Update(t.Context(), closed.request))
+	closed.Request.Spec.State = v1alpha1.StateClosed
+	closed.must(closed.Update(t.Context(), closed.Request))
 	g.Eventually(state(approved), "10s", "20ms").Should(gomega.Equal("Approved"))
 	g.Eventually(state(refused), "10s", "20ms").Should(gomega.Equal("refused"))
 	g.Eventually(state(closed), "10s", "20ms").Should(gomega.Equal("Withdrawn"))

@@ -9,14 +9,12 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/apitest"
-	"github.com/sallyport/sallyport/internal/digest"
 )
 
 // authoriser answers by name; an unknown name is an error.
@@ -33,47 +31,18 @@ func (a authoriser) MayReview(_ context.Context, _, _ string, d v1alpha1.Decisio
 // fixture is one open review with everything that it is bound to.
 type fixture struct {
 	client.Client
-	t       *testing.T
-	r       *Reconciler
-	now     time.Time
-	events  *events.FakeRecorder
-	request *v1alpha1.TaskAccessRequest
-	policy  *v1alpha1.AccessPolicy
-	review  *v1alpha1.ApprovalReview
+	*apitest.Task
+	t      *testing.T
+	r      *Reconciler
+	now    time.Time
+	events *events.FakeRecorder
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	server := apitest.Start(t)
 	f := &fixture{Client: server.Client, t: t, now: time.Now().Truncate(time.Second), events: events.NewFakeRecorder(32)}
-	namespace := server.Namespace(t.Context(), t)
-	named := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }
-
-	target := &v1alpha1.AccessTarget{ObjectMeta: named("orders"), Spec: v1alpha1.AccessTargetSpec{
-		Postgres: &v1alpha1.PostgresTarget{Host: "db.example.org", Port: 5432, Databases: []string{"orders"}, TLS: v1alpha1.PostgresTLS{Mode: v1alpha1.PostgresTLSDisable}},
-	}}
-	grant := v1alpha1.Grant{Postgres: &v1alpha1.PostgresGrant{Database: "orders"}}
-	requirements := []v1alpha1.ReviewRequirement{{Name: "dba", Groups: []string{"dba"}, Count: 1}}
-	f.policy = &v1alpha1.AccessPolicy{ObjectMeta: named("orders-read"), Spec: v1alpha1.AccessPolicySpec{
-		TaskTypes: []string{"read"}, Targets: []string{"orders"}, Grant: grant, Review: v1alpha1.ReviewPolicy{Requirements: requirements},
-	}}
-	f.request = &v1alpha1.TaskAccessRequest{ObjectMeta: named("pay-1423"), Spec: v1alpha1.TaskAccessRequestSpec{
-		Requester: v1alpha1.Requester{Username: "bob"}, Task: v1alpha1.Task{ID: "PAY-1423", Type: "read"},
-		Target: "orders", Reason: "look at one order", DurationSeconds: 600,
-	}}
-	for _, object := range []client.Object{target, f.policy, f.request} {
-		f.must(f.Create(t.Context(), object))
-	}
-	f.review = &v1alpha1.ApprovalReview{ObjectMeta: named("pay-1423"), Spec: v1alpha1.ApprovalReviewSpec{
-		Question: v1alpha1.Question{
-			Subject:   v1alpha1.Subject{Kind: v1alpha1.SubjectRequest, Request: digest.BindRequest(f.request)},
-			Requester: f.request.Spec.Requester, Task: f.request.Spec.Task, Reason: f.request.Spec.Reason, DurationSeconds: 600,
-			Policy: digest.BindPolicy(f.policy), Target: digest.BindTarget(target), Grant: grant,
-			Requirements: requirements, ExpiresAt: metav1.NewTime(f.now.Add(time.Hour)),
-		},
-		Decisions: []v1alpha1.Decision{},
-	}}
-	f.must(f.Create(t.Context(), f.review))
+	f.Task = server.NewTask(t.Context(), t, f.now)
 	f.r = &Reconciler{
 		Client: server.Client, Live: server.Client, Authoriser: authoriser{"alice": true, "erin": true, "mallory": false},
 		Events: f.events, Now: func() time.Time { return f.now },
@@ -89,33 +58,33 @@ func (f *fixture) must(err error) {
 }
 
 func (f *fixture) key() ctrl.Request {
-	return ctrl.Request{NamespacedName: client.ObjectKeyFromObject(f.review)}
+	return ctrl.Request{NamespacedName: client.ObjectKeyFromObject(f.Review)}
 }
 
 func (f *fixture) decide(reviewer string, verdict v1alpha1.Verdict, message string) {
 	f.t.Helper()
-	f.must(f.Get(f.t.Context(), f.key().NamespacedName, f.review))
-	f.review.Spec.Decisions = append(f.review.Spec.Decisions,
+	f.must(f.Get(f.t.Context(), f.key().NamespacedName, f.Review))
+	f.Review.Spec.Decisions = append(f.Review.Spec.Decisions,
 		v1alpha1.Decision{Reviewer: reviewer, Groups: []string{"dba"}, Verdict: verdict, Message: message})
-	f.must(f.Update(f.t.Context(), f.review))
+	f.must(f.Update(f.t.Context(), f.Review))
 }
 
 // pass reconciles once and reads the status.
 func (f *fixture) pass() (ctrl.Result, error) {
 	f.t.Helper()
 	result, err := f.r.Reconcile(f.t.Context(), f.key())
-	f.must(f.Get(f.t.Context(), f.key().NamespacedName, f.review))
+	f.must(f.Get(f.t.Context(), f.key().NamespacedName, f.Review))
 	return result, err
 }
 
 // want checks the state in one word, and what its message contains.
 func (f *fixture) want(reason, message string) {
 	f.t.Helper()
-	ready := meta.FindStatusCondition(f.review.Status.Conditions, v1alpha1.ConditionReady)
+	ready := meta.FindStatusCondition(f.Review.Status.Conditions, v1alpha1.ConditionReady)
 	if ready == nil || ready.Reason != reason || !strings.Contains(ready.Message, message) {
 		f.t.Fatalf("Ready is %+v, want reason %s, message with %q", ready, reason, message)
 	}
-	if outcome := string(f.review.Status.Outcome); reason != v1alpha1.ReasonPending && outcome != reason {
+	if outcome := string(f.Review.Status.Outcome); reason != v1alpha1.ReasonPending && outcome != reason {
 		f.t.Fatalf("outcome %q, want %s", outcome, reason)
 	}
 }
@@ -133,16 +102,16 @@ func TestAReviewIsPendingThenApprovedAndSaysSoOnce(t *testing.T) {
 	_, err = f.pass()
 	f.must(err)
 	f.want("Approved", "approved by alice (dba)")
-	if l := f.review.Status.Latched; len(l) != 1 || !l[0].Counted || l[0].Seat != "dba" || !l[0].At.Time.Equal(f.now) {
+	if l := f.Review.Status.Latched; len(l) != 1 || !l[0].Counted || l[0].Seat != "dba" || !l[0].At.Time.Equal(f.now) {
 		t.Errorf("latched %+v", l)
 	}
-	version := f.review.ResourceVersion
+	version := f.Review.ResourceVersion
 	f.decide("erin", v1alpha1.VerdictDeny, "too late")
 	_, err = f.pass()
 	f.must(err)
 	f.want("Approved", "approved by alice (dba)")
-	if len(f.review.Status.Latched) != 1 || version == f.review.ResourceVersion {
-		t.Errorf("a decided review was counted again: %+v", f.review.Status)
+	if len(f.Review.Status.Latched) != 1 || version == f.Review.ResourceVersion {
+		t.Errorf("a decided review was counted again: %+v", f.Review.Status)
 	}
 	if got := len(f.events.Events); got != 2 {
 		t.Errorf("%d events, want Pending and Approved", got)
@@ -166,7 +135,7 @@ func TestADecisionAtTheDeadlineIsLate(t *testing.T) {
 	_, err := f.pass()
 	f.must(err)
 	f.want("Expired", "still needed 1 of dba")
-	if l := f.review.Status.Latched; len(l) != 1 || l[0].Counted {
+	if l := f.Review.Status.Latched; len(l) != 1 || l[0].Counted {
 		t.Errorf("latched %+v", l)
 	}
 }
@@ -179,8 +148,8 @@ func TestREV4_AnAuthoriserThatIsDownHolds(t *testing.T) {
 		t.Error("no error, so no other try")
 	}
 	f.want("Pending", "held while the authoriser cannot say whether carol may review")
-	if len(f.review.Status.Latched) != 0 {
-		t.Errorf("latched %+v", f.review.Status.Latched)
+	if len(f.Review.Status.Latched) != 0 {
+		t.Errorf("latched %+v", f.Review.Status.Latched)
 	}
 }
 
@@ -191,7 +160,7 @@ func TestWhoMayNotReviewIsNotCounted(t *testing.T) {
 	_, err := f.pass()
 	f.must(err)
 	f.want("Pending", "needs 1 of dba")
-	if l := f.review.Status.Latched; len(l) != 1 || !strings.Contains(l[0].Why, "verb review") {
+	if l := f.Review.Status.Latched; len(l) != 1 || !strings.Contains(l[0].Why, "verb review") {
 		t.Errorf("latched %+v", l)
 	}
 }
@@ -203,21 +172,21 @@ func TestREV2_AQuestionThatNoLongerStandsIsWithdrawn(t *testing.T) {
 		change        func(f *fixture)
 	}{
 		{"closed", "the request was closed", func(f *fixture) {
-			f.request.Spec.State = v1alpha1.StateClosed
-			f.must(f.Update(f.t.Context(), f.request))
+			f.Request.Spec.State = v1alpha1.StateClosed
+			f.must(f.Update(f.t.Context(), f.Request))
 		}},
-		{"gone", "the request is gone", func(f *fixture) { f.must(f.Delete(f.t.Context(), f.request)) }},
+		{"gone", "the request is gone", func(f *fixture) { f.must(f.Delete(f.t.Context(), f.Request)) }},
 		{"made again", "the request is gone", func(f *fixture) {
-			f.must(f.Delete(f.t.Context(), f.request))
-			again := &v1alpha1.TaskAccessRequest{Spec: f.request.Spec}
-			again.Namespace, again.Name = f.request.Namespace, f.request.Name
+			f.must(f.Delete(f.t.Context(), f.Request))
+			again := &v1alpha1.TaskAccessRequest{Spec: f.Request.Spec}
+			again.Namespace, again.Name = f.Request.Namespace, f.Request.Name
 			f.must(f.Create(f.t.Context(), again))
 		}},
 		{"policy edited", "policy orders-read changed since the review opened", func(f *fixture) {
-			f.policy.Spec.Session.MaxDurationSeconds = 7200
-			f.must(f.Update(f.t.Context(), f.policy))
+			f.Policy.Spec.Session.MaxDurationSeconds = 7200
+			f.must(f.Update(f.t.Context(), f.Policy))
 		}},
-		{"policy gone", "policy orders-read changed", func(f *fixture) { f.must(f.Delete(f.t.Context(), f.policy)) }},
+		{"policy gone", "policy orders-read changed", func(f *fixture) { f.must(f.Delete(f.t.Context(), f.Policy)) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -247,14 +216,14 @@ func TestREV3_OfTwoLeadersOnlyOneDecides(t *testing.T) {
 	if err := f.r.writeStatus(t.Context(), slow); !apierrors.IsConflict(err) {
 		t.Fatalf("the slow leader's approval: %v, want a conflict", err)
 	}
-	f.must(f.Get(t.Context(), f.key().NamespacedName, f.review))
+	f.must(f.Get(t.Context(), f.key().NamespacedName, f.Review))
 	f.want("Expired", "")
 }
 
 func TestAReviewThatIsGoneIsNoError(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.must(f.Delete(t.Context(), f.review))
+	f.must(f.Delete(t.Context(), f.Review))
 	if _, err := f.r.Reconcile(t.Context(), f.key()); err != nil {
 		t.Error(err)
 	}

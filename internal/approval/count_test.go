@@ -157,3 +157,19 @@ func TestAUsernameOfTwoPeopleIsAnError(t *testing.T) {
 		t.Fatal("no error for an empty username")
 	}
 }
+
+func TestWhoIsEligibleCouldFillASeat(t *testing.T) {
+	t.Parallel()
+	q := question(dba(1), taskReviewer())
+	for _, tt := range []struct {
+		d    v1alpha1.Decision
+		want bool
+	}{
+		{approve("alice", "dba"), true}, {approve("carol"), true}, {approve("mallory"), false},
+		{approve("bob", "dba"), false}, {approve("system:serviceaccount:ci:bot", "dba"), false},
+	} {
+		if got := Eligible(q, tt.d, Identities{}); got != tt.want {
+			t.Errorf("%s: %t", tt.d.Reviewer, got)
+		}
+	}
+}

@@ -116,3 +116,10 @@ func (p person) approvesFor(seat string) bool {
 		return v.Reviewer == p.voices[seat] && v.approves()
 	})
 }
+
+// Eligible says whether the author of a decision could fill any seat of a
+// question, and so whether their Deny would end it.
+func Eligible(q v1alpha1.Question, d v1alpha1.Decision, ids Identities) bool {
+	people := group(Input{Question: q, Identities: ids}, []vote{{Decision: d, authorised: Allowed}})
+	return people[0].eligible()
+}
