@@ -20,6 +20,8 @@ const (
 	ConditionReachable = "Reachable"
 	// ConditionCredentialWorks: the administrator's credential of a target works.
 	ConditionCredentialWorks = "CredentialWorks"
+	// ConditionInUse: requests are open on a target; its deletion waits for them.
+	ConditionInUse = "InUse"
 )
 
 // Reasons of a request's Ready: the column STATE.

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,9 +41,9 @@ func (r *Resolver) addresses(ctx context.Context, host string) ([]string, error)
 }
 
 func (r *Resolver) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(r.Timeout, DefaultTimeout))
 	defer cancel()
-	found, err := r.Lookup(ctx, host)
+	found, err := r.Lookup.LookupNetIP(ctx, "ip", host)
 	if err == nil && len(found) == 0 {
 		err = errors.New("it has no address")
 	}

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -35,12 +36,9 @@ const (
 func pinned(target *v1alpha1.AccessTarget, secret *corev1.Secret) (credential.Admin, error) {
 	// Files made by hand end in a newline.
 	value := func(key string) string { return strings.TrimRight(string(secret.Data[key]), "\r\n") }
-	pins, differ := pinsOf(target), []string(nil)
-	for _, pin := range pins {
-		got := value(pin.key)
-		if got == "" {
-			got = pin.absent
-		}
+	var differ []string
+	for _, pin := range pinsOf(target) {
+		got := cmp.Or(value(pin.key), pin.absent)
 		if strings.TrimSpace(got) != strings.TrimSpace(pin.want) {
 			differ = append(differ, pin.key)
 		}
@@ -72,16 +70,9 @@ func pinsOf(target *v1alpha1.AccessTarget) []pin {
 		{KeyHost, spec.Host, ""},
 		{KeyPort, strconv.Itoa(int(spec.Port)), ""},
 		{KeyCA, spec.TLS.CABundle, ""},
-		{KeyTLSMode, or(string(spec.TLS.Mode), string(v1alpha1.PostgresTLSVerifyFull)), string(v1alpha1.PostgresTLSVerifyFull)},
-		{KeyCredential, or(string(spec.Credential), string(v1alpha1.CredentialEphemeralRole)), string(v1alpha1.CredentialEphemeralRole)},
+		{KeyTLSMode, string(cmp.Or(spec.TLS.Mode, v1alpha1.PostgresTLSVerifyFull)), string(v1alpha1.PostgresTLSVerifyFull)},
+		{KeyCredential, string(cmp.Or(spec.Credential, v1alpha1.CredentialEphemeralRole)), string(v1alpha1.CredentialEphemeralRole)},
 	}
-}
-
-func or(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-	return value
 }
 
 // createCommand makes the Secret that fits; secrets come from files, which leave no

@@ -21,14 +21,22 @@ import (
 type Resolver struct {
 	// Secrets reads those of the namespace sallyport-targets.
 	Secrets client.Reader
-	// Lookup finds a name's addresses: net.Resolver's LookupNetIP with "ip".
-	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Lookup finds a name's addresses: a *net.Resolver.
+	Lookup Lookup
 	// Own are the operator's and the cluster's own addresses, which are no target:
 	// the API server's, the control channel's.
 	Own []netip.Prefix
-	// Timeout of one look-up.
+	// Timeout of one look-up; DefaultTimeout when zero.
 	Timeout time.Duration
 }
+
+// Lookup finds a name's addresses.
+type Lookup interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// DefaultTimeout of one look-up.
+const DefaultTimeout = 5 * time.Second
 
 // Error is why a target has no administrator's side. Reason is the one of its
 // condition; the text says what to do and holds no value of the Secret.

@@ -46,15 +46,20 @@ func resolver(secret *corev1.Secret, addresses ...string) *Resolver {
 	return &Resolver{
 		Secrets: builder.Build(), Timeout: time.Second,
 		Own: []netip.Prefix{netip.MustParsePrefix("10.96.0.1/32"), netip.MustParsePrefix("fd00:96::/112")},
-		Lookup: func(context.Context, string) ([]netip.Addr, error) {
+		Lookup: lookup(func(context.Context) ([]netip.Addr, error) {
 			found := []netip.Addr{}
 			for _, address := range addresses {
 				found = append(found, netip.MustParseAddr(address))
 			}
 			return found, nil
-		},
+		}),
 	}
 }
+
+// lookup is a resolver that answers the same to every name.
+type lookup func(ctx context.Context) ([]netip.Addr, error)
+
+func (l lookup) LookupNetIP(ctx context.Context, _, _ string) ([]netip.Addr, error) { return l(ctx) }
 
 func TestATargetThatItsSecretPinsResolves(t *testing.T) {
 	t.Parallel()
@@ -151,15 +156,15 @@ func TestOP2_NoPathLeadsToTheOperatorsOwnOrLocalAddresses(t *testing.T) {
 
 func TestALookUpThatFailsOrHangsIsUnreachable(t *testing.T) {
 	t.Parallel()
-	for name, lookup := range map[string]func(context.Context, string) ([]netip.Addr, error){
-		"fails":   func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("no such host") },
-		"nothing": func(context.Context, string) ([]netip.Addr, error) { return nil, nil },
-		"hangs":   func(ctx context.Context, _ string) ([]netip.Addr, error) { <-ctx.Done(); return nil, ctx.Err() },
+	for name, answer := range map[string]lookup{
+		"fails":   func(context.Context) ([]netip.Addr, error) { return nil, errors.New("no such host") },
+		"nothing": func(context.Context) ([]netip.Addr, error) { return nil, nil },
+		"hangs":   func(ctx context.Context) ([]netip.Addr, error) { <-ctx.Done(); return nil, ctx.Err() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := resolver(secret())
-			r.Lookup, r.Timeout = lookup, 20*time.Millisecond
+			r.Lookup, r.Timeout = answer, 20*time.Millisecond
 			_, err := r.Resolve(t.Context(), accessTarget())
 			wantReason(t, err, v1alpha1.ReasonUnreachable)
 		})

@@ -163,7 +163,7 @@ func TestAStaticLoginNeedsNoRightToMakeRoles(t *testing.T) {
 	target := targetOf(shared, database)
 	target.Spec.Postgres.Credential = v1alpha1.CredentialStatic
 	target.Admin = credential.Admin{Username: database, Password: "standing"}
-	issuer := &static.Issuer{Prober: newIssuer(t, nil), Now: time.Now}
+	issuer := static.New(time.Now, newIssuer(t, nil))
 	if _, err := issuer.Probe(t.Context(), target); err != nil {
 		t.Error(err)
 	}

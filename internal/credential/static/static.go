@@ -22,11 +22,14 @@ type Prober interface {
 
 // Issuer hands out the login in the target's Secret.
 type Issuer struct {
-	Prober Prober
-	Now    func() time.Time
+	now    func() time.Time
+	prober Prober
 }
 
 var _ credential.Issuer = (*Issuer)(nil)
+
+// New takes the operator's clock and the issuer of the target's protocol.
+func New(now func() time.Time, prober Prober) *Issuer { return &Issuer{now: now, prober: prober} }
 
 // Name is the standing login's.
 func (i *Issuer) Name(target credential.Target, _ string) v1alpha1.IssuedCredential {
@@ -57,7 +60,7 @@ func (i *Issuer) Verify(_ context.Context, target credential.Target, _ credentia
 	return credential.Evidence{
 		Standing:  true,
 		Message:   fmt.Sprintf("static credential: login %q remains on the target", target.Admin.Username),
-		CheckedAt: i.Now(),
+		CheckedAt: i.now(),
 	}, nil
 }
 
@@ -66,5 +69,5 @@ func (i *Issuer) List(context.Context, credential.Target) ([]string, error) { re
 
 // Probe looks at the target with the protocol's own issuer.
 func (i *Issuer) Probe(ctx context.Context, target credential.Target) (credential.Findings, error) {
-	return i.Prober.Probe(ctx, target)
+	return i.prober.Probe(ctx, target)
 }
