@@ -50,33 +50,40 @@ func (i Identity) Alive() bool {
 
 // Kill ends the process with SIGKILL and waits until it is gone. It never
 // signals another process that got the same number.
-func (i Identity) Kill(ctx context.Context) error {
-	handle, err := unix.PidfdOpen(i.PID, 0)
+func (i Identity) Kill(ctx context.Context) error { return KillIf(ctx, i.PID, i.Alive) }
+
+// KillIf ends the process of that number with SIGKILL, if it is the one that is
+// meant, and waits until it is gone.
+func KillIf(ctx context.Context, pid int, meant func() bool) error {
+	if pid <= 1 {
+		return nil
+	}
+	handle, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("open process %d: %w", i.PID, err)
+		return fmt.Errorf("open process %d: %w", pid, err)
 	}
 	defer func() { _ = unix.Close(handle) }()
 	// The handle is of one process; only now is the question who it is safe to ask.
-	if !i.Alive() {
+	if !meant() {
 		return nil
 	}
 	if err := unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("kill process %d: %w", i.PID, err)
+		return fmt.Errorf("kill process %d: %w", pid, err)
 	}
 	for {
 		// A handle becomes readable when its process ends.
 		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}, int((100 * time.Millisecond).Milliseconds()))
 		if err != nil && !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("wait for process %d: %w", i.PID, err)
+			return fmt.Errorf("wait for process %d: %w", pid, err)
 		}
 		if ready > 0 {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("process %d does not end: %w", i.PID, context.Cause(ctx))
+			return fmt.Errorf("process %d does not end: %w", pid, context.Cause(ctx))
 		}
 	}
 }

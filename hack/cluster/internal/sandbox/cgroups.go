@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,9 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/sallyport/sallyport/hack/cluster/internal/layout"
 )
@@ -58,32 +54,6 @@ func enterCgroups(c layout.Cluster, pid int) error {
 		file := filepath.Join(root, c.Cgroup(), systemGroup, "cgroup.procs")
 		if err := os.WriteFile(file, []byte(strconv.Itoa(pid)), 0o644); err != nil {
 			return fmt.Errorf("move process %d: %w", pid, err)
-		}
-	}
-	return nil
-}
-
-// RemoveCgroups removes the cluster's groups. Its processes are dead by then, but
-// the kernel may still be counting them out.
-func RemoveCgroups(ctx context.Context, c layout.Cluster) error {
-	roots, err := hierarchies()
-	if err != nil {
-		return err
-	}
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for _, root := range roots {
-		group := filepath.Join(root, c.Cgroup())
-		for {
-			err := removeGroup(group)
-			if err == nil {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("remove cgroup: %w", err)
-			case <-ticker.C:
-			}
 		}
 	}
 	return nil
@@ -143,29 +113,6 @@ func inheritCpuset(root, group string) error {
 		if err := os.WriteFile(filepath.Join(group, name), value, 0o644); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// removeGroup removes a group with its children, children first. A group can be
-// removed with rmdir alone: the files in it are the kernel's.
-func removeGroup(path string) error {
-	entries, err := os.ReadDir(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if entry.IsDir() {
-			if err := removeGroup(filepath.Join(path, entry.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	if err := unix.Rmdir(path); err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }

@@ -13,16 +13,16 @@ import (
 // Remove ends the cluster, whatever state it is in, and removes every trace:
 // process 1 takes all processes, mounts and the network with it.
 func Remove(ctx context.Context, c layout.Cluster) error {
-	record, found, err := c.Load()
-	if err != nil {
-		return err
-	}
-	if found {
+	// Without a record that can be read, the cgroups still know every process.
+	if record, found, err := c.Load(); err == nil && found {
 		if err := record.Supervisor.Kill(ctx); err != nil {
 			return err
 		}
 	}
-	if err := RemoveCgroups(ctx, c); err != nil {
+	if err := killMembers(ctx, c); err != nil {
+		return err
+	}
+	if err := removeCgroups(ctx, c); err != nil {
 		return err
 	}
 	// Only the cluster's own namespace mounts anything below; to delete through a
