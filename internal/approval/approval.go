@@ -54,7 +54,7 @@ type Result struct {
 
 // Count counts the decisions. An outcome that was reached is terminal; before
 // that, in this order: a withdrawn question, the deadline, one eligible Deny,
-// every seat filled.
+// a question that its policy approved by itself, every seat filled.
 func Count(in Input) Result {
 	if in.Outcome != "" {
 		return Result{Outcome: in.Outcome, Latched: in.Latched, Message: "decided: " + string(in.Outcome), At: clock(in)}
@@ -75,6 +75,9 @@ func Count(in Input) Result {
 		result.Message = fmt.Sprintf("still needed %s at %s", strings.Join(result.Missing, ", "), deadline.UTC().Format(time.RFC3339))
 	case denial != "":
 		result.Outcome, result.Message = v1alpha1.OutcomeDenied, denial
+	case in.Question.AutoApproved != "" && !unknownDeny:
+		result.Outcome, result.Missing = v1alpha1.OutcomeApproved, nil
+		result.Message = "approved by the policy itself, autoApprove: " + in.Question.AutoApproved
 	case seated.complete() && !unknownDeny:
 		result.Outcome, result.Message = v1alpha1.OutcomeApproved, seated.words(people)
 	default:

@@ -212,6 +212,10 @@ func TestREV4_ALookUpErrorHoldsAndAnEmptyQuorumNeverApproves(t *testing.T) {
 	}
 	late := unknown(ask(question(dba(1)), approve("alice", "dba")), "alice")
 	late.Now = start.Add(time.Hour)
+	auto := question()
+	auto.AutoApproved = `task.type == "read"`
+	lateAuto := ask(auto)
+	lateAuto.Now = start.Add(time.Hour)
 	tests := []struct {
 		name string
 		in   Input
@@ -222,6 +226,8 @@ func TestREV4_ALookUpErrorHoldsAndAnEmptyQuorumNeverApproves(t *testing.T) {
 		{"an unknown denial of an outsider does not", unknown(ask(question(dba(1)), approve("alice", "dba"), deny("mallory")), "mallory"), v1alpha1.OutcomeApproved},
 		{"a known denial ends it all the same", unknown(ask(question(dba(1)), approve("alice", "dba"), deny("erin", "dba")), "alice"), v1alpha1.OutcomeDenied},
 		{"a held decision expires", late, v1alpha1.OutcomeExpired},
+		{"no requirements, but approved by the policy itself", ask(auto), v1alpha1.OutcomeApproved},
+		{"approved by the policy itself, too late", lateAuto, v1alpha1.OutcomeExpired},
 		{"no requirements", ask(question(), approve("alice", "dba"), approve("erin", "dba")), ""},
 	}
 	for _, tt := range tests {
