@@ -9,7 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/sallyport/sallyport/internal/cli/terminal"
+	"github.com/sallyport/sallyport/internal/record"
 )
 
 // ExitError ends a plugin with the exit code of a program that it ran, which has
@@ -36,7 +36,7 @@ func Message(err error) string {
 	if exit := (&ExitError{}); err == nil || errors.As(err, &exit) {
 		return ""
 	}
-	return terminal.Clean(message(err))
+	return record.Printable(message(err))
 }
 
 func message(err error) string {

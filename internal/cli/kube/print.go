@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
-	"github.com/sallyport/sallyport/internal/cli/terminal"
+	"github.com/sallyport/sallyport/internal/record"
 )
 
 // ValidateOutput refuses an output format that Print does not know.
@@ -79,6 +79,6 @@ func write(out io.Writer, format string, object runtime.Object) error {
 	if err := printer.PrintObj(object, &buffer); err != nil {
 		return err
 	}
-	_, err := io.WriteString(out, terminal.Clean(buffer.String()))
+	_, err := io.WriteString(out, record.Printable(buffer.String()))
 	return err
 }

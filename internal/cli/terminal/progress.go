@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"github.com/sallyport/sallyport/internal/record"
 )
 
 // Progress is one line that says what is being waited for: it moves on a terminal,
@@ -27,7 +29,7 @@ const eraseLine = "\r\x1b[K"
 
 // Say shows what is waited for now.
 func (p *Progress) Say(format string, args ...any) {
-	line := Line(fmt.Sprintf(format, args...))
+	line := record.PrintableLine(fmt.Sprintf(format, args...))
 	if p.moving {
 		p.turn++
 		fmt.Fprintf(p.out, "%s%c %s", eraseLine, `|/-\`[p.turn%4], line)

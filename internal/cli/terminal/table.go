@@ -1,3 +1,5 @@
+// Package terminal writes for people: tables and progress, in which text that
+// others wrote cannot act on the terminal.
 package terminal
 
 import (
@@ -5,6 +7,8 @@ import (
 	"strings"
 
 	"k8s.io/cli-runtime/pkg/printers"
+
+	"github.com/sallyport/sallyport/internal/record"
 )
 
 // Table writes rows in kubectl's columns. Cells are made safe here, so that no
@@ -35,7 +39,7 @@ func (t *Table) Flush() error {
 	for _, row := range t.rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
-			if cells[i] = Line(cell); cells[i] == "" {
+			if cells[i] = record.PrintableLine(cell); cells[i] == "" {
 				cells[i] = "<none>"
 			}
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/cli/kube"
 	"github.com/sallyport/sallyport/internal/cli/review"
-	"github.com/sallyport/sallyport/internal/cli/terminal"
+	"github.com/sallyport/sallyport/internal/record"
 )
 
 // Options of a decision.
@@ -151,7 +151,7 @@ func (o *Options) report(r *v1alpha1.ApprovalReview, reviewer string) error {
 	default:
 		line = fmt.Sprintf("%s %s: counted for seat %s (%s)", name, done, l.Seat, more(r.Status.Missing))
 	}
-	_, err := fmt.Fprintln(o.Out, terminal.Line(line))
+	_, err := fmt.Fprintln(o.Out, record.PrintableLine(line))
 	return err
 }
 

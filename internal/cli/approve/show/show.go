@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/internal/cli/review"
 	"github.com/sallyport/sallyport/internal/cli/terminal"
 	"github.com/sallyport/sallyport/internal/digest"
+	"github.com/sallyport/sallyport/internal/record"
 )
 
 // Options of show.
@@ -56,12 +57,12 @@ func (o *Options) Run(ctx context.Context) error {
 		return err
 	}
 	o.state(&out, r)
-	_, err = io.WriteString(o.Out, terminal.Clean(out.String()))
+	_, err = io.WriteString(o.Out, record.Printable(out.String()))
 	return err
 }
 
 func field(out io.Writer, name, format string, args ...any) {
-	fmt.Fprintf(out, "%-11s %s\n", name+":", terminal.Line(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(out, "%-11s %s\n", name+":", record.PrintableLine(fmt.Sprintf(format, args...)))
 }
 
 func (o *Options) question(out io.Writer, r *v1alpha1.ApprovalReview) {
@@ -82,7 +83,7 @@ func (o *Options) question(out io.Writer, r *v1alpha1.ApprovalReview) {
 	field(out, "Duration", "%s from the grant", review.Seconds(q.DurationSeconds))
 	fmt.Fprintln(out, "\nWould get:")
 	for _, line := range review.Grant(q.Grant) {
-		fmt.Fprintln(out, "  "+terminal.Line(line))
+		fmt.Fprintln(out, "  "+record.PrintableLine(line))
 	}
 }
 
@@ -92,7 +93,7 @@ func (o *Options) rules(ctx context.Context, out io.Writer, r *v1alpha1.Approval
 	q := r.Spec.Question
 	policy := &v1alpha1.AccessPolicy{}
 	if err := o.client.Get(ctx, types.NamespacedName{Namespace: r.Namespace, Name: q.Policy.Name}, policy); err != nil {
-		fmt.Fprintf(out, "\nRules: cannot be shown: %s\n", terminal.Line(err.Error()))
+		fmt.Fprintf(out, "\nRules: cannot be shown: %s\n", record.PrintableLine(err.Error()))
 		return
 	}
 	if digest.BindPolicy(policy) != q.Policy {
@@ -105,9 +106,9 @@ func (o *Options) rules(ctx context.Context, out io.Writer, r *v1alpha1.Approval
 	}
 	fmt.Fprintln(out, "\nRules:")
 	for _, rule := range policy.Spec.Rules {
-		fmt.Fprintf(out, "  %-5s %s: %s", rule.Effect, rule.Name, terminal.Line(rule.When))
+		fmt.Fprintf(out, "  %-5s %s: %s", rule.Effect, rule.Name, record.PrintableLine(rule.When))
 		if rule.Message != "" {
-			fmt.Fprintf(out, " (%s)", terminal.Line(rule.Message))
+			fmt.Fprintf(out, " (%s)", record.PrintableLine(rule.Message))
 		}
 		fmt.Fprintln(out)
 	}
@@ -117,7 +118,7 @@ func (o *Options) decisions(out io.Writer, r *v1alpha1.ApprovalReview) error {
 	q := r.Spec.Question
 	fmt.Fprintln(out, "\nRequirements:")
 	for _, requirement := range q.Requirements {
-		fmt.Fprintf(out, "  %s: %d of %s\n", requirement.Name, max(requirement.Count, 1), terminal.Line(review.Who(requirement, q.Task)))
+		fmt.Fprintf(out, "  %s: %d of %s\n", requirement.Name, max(requirement.Count, 1), record.PrintableLine(review.Who(requirement, q.Task)))
 	}
 	if len(r.Spec.Decisions) == 0 {
 		fmt.Fprintln(out, "\nDecisions: none yet")
