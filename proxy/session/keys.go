@@ -18,9 +18,6 @@ var errKeyKind = errors.New("not a plain public key of kind Ed25519, ECDSA or RS
 // plainKey is the key that a client proved, in SSH's form. A certificate is no key:
 // who signed it is not for this task to trust (CVE-2025-49825).
 func plainKey(key crypto.PublicKey) (ssh.PublicKey, error) {
-	if rsaKey, ok := key.(*rsa.PublicKey); ok && rsaKey.N.BitLen() < minRSABits {
-		return nil, fmt.Errorf("an RSA key of %d bits is too short", rsaKey.N.BitLen())
-	}
 	plain, ok := key.(ssh.PublicKey)
 	if !ok {
 		var err error
@@ -30,6 +27,11 @@ func plainKey(key crypto.PublicKey) (ssh.PublicKey, error) {
 	}
 	if !isPlain(plain) {
 		return nil, errKeyKind
+	}
+	if holder, ok := plain.(ssh.CryptoPublicKey); ok {
+		if key, isRSA := holder.CryptoPublicKey().(*rsa.PublicKey); isRSA && key.N.BitLen() < minRSABits {
+			return nil, fmt.Errorf("an RSA key of %d bits is too short", key.N.BitLen())
+		}
 	}
 	return plain, nil
 }
