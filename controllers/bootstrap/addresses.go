@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -18,6 +19,19 @@ const ControlService = "sallyport-control"
 type Addresses struct {
 	// Control is the manager's and APIServer the API server's cluster address, host:port.
 	Control, APIServer string
+}
+
+// Prefixes are the addresses alone, which are nobody's target.
+func (a Addresses) Prefixes() ([]netip.Prefix, error) {
+	prefixes := []netip.Prefix{}
+	for _, address := range []string{a.Control, a.APIServer} {
+		parsed, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return nil, err
+		}
+		prefixes = append(prefixes, netip.PrefixFrom(parsed.Addr(), parsed.Addr().BitLen()))
+	}
+	return prefixes, nil
 }
 
 // FindAddresses reads the cluster addresses of the control channel and of the API server.

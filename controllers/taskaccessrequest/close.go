@@ -7,7 +7,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
@@ -31,7 +30,7 @@ func (r *Reconciler) close(ctx context.Context, s *scope) (outcome, error) {
 	}
 	evidence, err := r.prove(ctx, s)
 	if err != nil {
-		s.status.Teardown = &v1alpha1.Teardown{Message: bounded("not proved yet: "+err.Error(), 1024), CheckedAt: ptr.To(metav1.NewTime(s.now))}
+		s.status.Teardown = &v1alpha1.Teardown{Message: bounded("not proved yet: "+err.Error(), 1024), CheckedAt: new(metav1.NewTime(s.now))}
 		s.state(v1alpha1.ReasonClosing, s.status.Ended.Message+"; "+s.status.Teardown.Message)
 		return stop, &retry{reason: v1alpha1.ReasonUnreachable, err: err}
 	}
@@ -45,7 +44,7 @@ func (r *Reconciler) close(ctx context.Context, s *scope) (outcome, error) {
 	}
 	evidence.Message = bounded(evidence.Message+"; pod, service, service account, network policy and role gone", 1024)
 	s.status.Teardown = evidence
-	s.status.ClosedAt = ptr.To(metav1.NewTime(r.Now()))
+	s.status.ClosedAt = new(metav1.NewTime(r.Now()))
 	s.set(v1alpha1.ConditionProxyReady, metav1.ConditionFalse, v1alpha1.ReasonClosed, "torn down")
 	s.set(v1alpha1.ConditionCredentialIssued, metav1.ConditionFalse, v1alpha1.ReasonClosed, "torn down")
 	reason, message := s.status.Ended.Reason, s.status.Ended.Message+"; "+evidence.Message
@@ -63,10 +62,10 @@ func (r *Reconciler) close(ctx context.Context, s *scope) (outcome, error) {
 // got as far as a credential needs no proof.
 func (r *Reconciler) prove(ctx context.Context, s *scope) (*v1alpha1.Teardown, error) {
 	if s.status.Credential == nil {
-		return &v1alpha1.Teardown{Proved: true, Message: "no credential was made", CheckedAt: ptr.To(metav1.NewTime(s.now))}, nil
+		return &v1alpha1.Teardown{Proved: true, Message: "no credential was made", CheckedAt: new(metav1.NewTime(s.now))}, nil
 	}
 	if reason, ok := s.request.Annotations[v1alpha1.AnnotationAbandon]; ok {
-		return &v1alpha1.Teardown{Message: "abandoned, not proved: " + reason, CheckedAt: ptr.To(metav1.NewTime(s.now))}, nil
+		return &v1alpha1.Teardown{Message: "abandoned, not proved: " + reason, CheckedAt: new(metav1.NewTime(s.now))}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, effectTimeout)
 	defer cancel()
@@ -78,7 +77,7 @@ func (r *Reconciler) prove(ctx context.Context, s *scope) (*v1alpha1.Teardown, e
 	if err != nil {
 		return nil, err
 	}
-	return &v1alpha1.Teardown{Proved: true, Message: evidence.Message, CheckedAt: ptr.To(metav1.NewTime(evidence.CheckedAt))}, nil
+	return &v1alpha1.Teardown{Proved: true, Message: evidence.Message, CheckedAt: new(metav1.NewTime(evidence.CheckedAt))}, nil
 }
 
 func revoke(ctx context.Context, issuer credential.Issuer, target credential.Target, request credential.Request) (credential.Evidence, error) {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
@@ -37,7 +36,7 @@ func (r *Reconciler) grant(ctx context.Context, s *scope) (outcome, error) {
 		return s.notIssued(v1alpha1.ReasonUnreachable, err)
 	}
 	if s.status.Credential == nil {
-		s.status.Credential = ptr.To(issuer.Name(target, s.uid()))
+		s.status.Credential = new(issuer.Name(target, s.uid()))
 		s.set(v1alpha1.ConditionCredentialIssued, metav1.ConditionFalse, "Issuing", "about to be made")
 		s.state(v1alpha1.ReasonGranting, "approved; the credential is being made")
 		if err := r.writeStatus(ctx, s); err != nil {
@@ -53,7 +52,7 @@ func (r *Reconciler) grant(ctx context.Context, s *scope) (outcome, error) {
 		return s.notIssued("IssueFailed", err)
 	}
 	s.status.Credential = &issued
-	s.status.GrantedAt, s.status.ExpiresAt = ptr.To(metav1.NewTime(grantedAt)), ptr.To(metav1.NewTime(expiresAt))
+	s.status.GrantedAt, s.status.ExpiresAt = new(metav1.NewTime(grantedAt)), new(metav1.NewTime(expiresAt))
 	s.set(v1alpha1.ConditionCredentialIssued, metav1.ConditionTrue, string(issued.Type), issued.Name)
 	// Written before anything else, so that a waiting client need not wait longer.
 	s.state(v1alpha1.ReasonActive, activeMessage(s))

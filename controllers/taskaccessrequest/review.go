@@ -8,7 +8,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/digest"
@@ -51,10 +50,10 @@ func (r *Reconciler) openReview(ctx context.Context, s *scope) (outcome, error) 
 	}
 	question := s.review.Spec.Question
 	s.status.Review = s.review.Name
-	s.status.Policy, s.status.Target = ptr.To(question.Policy), ptr.To(question.Target)
+	s.status.Policy, s.status.Target = new(question.Policy), new(question.Target)
 	s.status.RequestDigest = question.Subject.Request.Digest
 	if s.status.GrantedAt == nil {
-		s.status.ExpiresAt = ptr.To(question.ExpiresAt)
+		s.status.ExpiresAt = new(question.ExpiresAt)
 	}
 	return next, nil
 }

@@ -3,14 +3,13 @@ package manifest
 import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 )
 
 // ServiceAccount is the proxy's own identity; it has no rights at all.
 func ServiceAccount(request *v1alpha1.TaskAccessRequest) *corev1.ServiceAccount {
-	return &corev1.ServiceAccount{ObjectMeta: meta(request), AutomountServiceAccountToken: ptr.To(false)}
+	return &corev1.ServiceAccount{ObjectMeta: meta(request), AutomountServiceAccountToken: new(false)}
 }
 
 // Role lets its holder reach this pod through the API server, and no other.

@@ -5,7 +5,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/utils/ptr"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/control"
@@ -26,19 +25,19 @@ func Pod(request *v1alpha1.TaskAccessRequest, settings Settings, deadlineSeconds
 		ObjectMeta: meta(request),
 		Spec: corev1.PodSpec{
 			ServiceAccountName:            Name(string(request.UID)),
-			AutomountServiceAccountToken:  ptr.To(false),
-			EnableServiceLinks:            ptr.To(false),
+			AutomountServiceAccountToken:  new(false),
+			EnableServiceLinks:            new(false),
 			ActiveDeadlineSeconds:         &deadlineSeconds,
-			TerminationGracePeriodSeconds: ptr.To[int64](3),
+			TerminationGracePeriodSeconds: new(int64(3)),
 			RestartPolicy:                 corev1.RestartPolicyAlways,
 			// No resolver at all: addresses come with the grant.
 			DNSPolicy: corev1.DNSNone,
 			DNSConfig: &corev1.PodDNSConfig{Nameservers: []string{"127.0.0.1"}},
 			SecurityContext: &corev1.PodSecurityContext{
-				RunAsNonRoot:   ptr.To(true),
-				RunAsUser:      ptr.To(nonroot),
-				RunAsGroup:     ptr.To(nonroot),
-				FSGroup:        ptr.To(nonroot),
+				RunAsNonRoot:   new(true),
+				RunAsUser:      new(nonroot),
+				RunAsGroup:     new(nonroot),
+				FSGroup:        new(nonroot),
 				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
 			Containers: []corev1.Container{container(request, settings)},
@@ -66,9 +65,9 @@ func container(request *v1alpha1.TaskAccessRequest, settings Settings) corev1.Co
 		},
 		Resources: resources(),
 		SecurityContext: &corev1.SecurityContext{
-			AllowPrivilegeEscalation: ptr.To(false),
-			ReadOnlyRootFilesystem:   ptr.To(true),
-			RunAsNonRoot:             ptr.To(true),
+			AllowPrivilegeEscalation: new(false),
+			ReadOnlyRootFilesystem:   new(true),
+			RunAsNonRoot:             new(true),
 			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 			SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
@@ -88,9 +87,9 @@ func container(request *v1alpha1.TaskAccessRequest, settings Settings) corev1.Co
 func volumes(settings Settings) []corev1.Volume {
 	return []corev1.Volume{
 		{Name: "control-token", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
-			DefaultMode: ptr.To[int32](0o440),
+			DefaultMode: new(int32(0o440)),
 			Sources: []corev1.VolumeProjection{{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
-				Audience: control.Audience, ExpirationSeconds: ptr.To(tokenSeconds), Path: "token",
+				Audience: control.Audience, ExpirationSeconds: new(tokenSeconds), Path: "token",
 			}}},
 		}}},
 		{Name: "recordings", VolumeSource: corev1.VolumeSource{

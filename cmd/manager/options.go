@@ -1,0 +1,68 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/sallyport/sallyport/internal/approval"
+)
+
+type options struct {
+	proxyImage       string
+	claim            string
+	controlListen    string
+	healthListen     string
+	metricsListen    string
+	identitiesFile   string
+	leaderElect      bool
+	maxOpenPerPerson int
+	workers          int
+	sweepInterval    time.Duration
+	lossOfLease      time.Duration
+}
+
+func (o *options) bind(flags *flag.FlagSet) {
+	flags.StringVar(&o.proxyImage, "proxy-image", "", "image of the proxy pods")
+	flags.StringVar(&o.claim, "recordings-claim", "sallyport-recordings", "PersistentVolumeClaim of the recordings, in the proxies' namespace")
+	flags.StringVar(&o.controlListen, "control-listen", ":8443", "where proxies reach the control channel")
+	flags.StringVar(&o.healthListen, "health-listen", ":8081", "where the kubelet asks for health")
+	flags.StringVar(&o.metricsListen, "metrics-listen", "0", "where metrics are served; 0 is nowhere")
+	flags.StringVar(&o.identitiesFile, "identities-file", "", "YAML of people with their usernames: {alice: [alice@example.com]}; one person has one vote under all of them")
+	flags.BoolVar(&o.leaderElect, "leader-elect", true, "let one of several replicas lead")
+	flags.IntVar(&o.maxOpenPerPerson, "max-open-per-person", 10, "open requests, and so proxy pods, that one person may have at once")
+	flags.IntVar(&o.workers, "workers", 8, "requests worked on at once")
+	flags.DurationVar(&o.sweepInterval, "sweep-interval", time.Minute, "how often orphans are looked for")
+	flags.DurationVar(&o.lossOfLease, "lease-duration", 15*time.Second, "how long a dead leader's lease lasts")
+}
+
+func (o *options) check() error {
+	switch {
+	case o.proxyImage == "":
+		return fmt.Errorf("--proxy-image must be given")
+	case o.maxOpenPerPerson < 1 || o.workers < 1:
+		return fmt.Errorf("--max-open-per-person and --workers must be at least 1")
+	case o.sweepInterval < time.Second || o.lossOfLease < 3*time.Second:
+		return fmt.Errorf("--sweep-interval must be at least 1s, --lease-duration at least 3s")
+	}
+	return nil
+}
+
+// identities reads who is known under which usernames; without a file everybody has
+// one.
+func (o *options) identities() (approval.Identities, error) {
+	people := map[string][]string{}
+	if o.identitiesFile != "" {
+		content, err := os.ReadFile(o.identitiesFile)
+		if err != nil {
+			return approval.Identities{}, fmt.Errorf("--identities-file: %w", err)
+		}
+		if err := yaml.UnmarshalStrict(content, &people); err != nil {
+			return approval.Identities{}, fmt.Errorf("--identities-file %s: %w", o.identitiesFile, err)
+		}
+	}
+	return approval.NewIdentities(people)
+}
