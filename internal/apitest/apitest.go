@@ -28,6 +28,8 @@ type Server struct {
 	Config *rest.Config
 	Client client.Client
 	Scheme *kruntime.Scheme
+	// Assets is the folder with kube-apiserver, etcd and kubectl.
+	Assets string
 
 	environment *envtest.Environment
 }
@@ -88,7 +90,7 @@ func start(assets string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Config: config, Client: admin, Scheme: scheme, environment: environment}, nil
+	return &Server{Config: config, Client: admin, Scheme: scheme, Assets: assets, environment: environment}, nil
 }
 
 // User returns the configuration of a person with a client certificate.
