@@ -14,7 +14,7 @@ var rowKinds = []string{"select", "values", "insert", "update", "delete", "merge
 // sessionKinds steer the session and touch nothing by themselves. The engine
 // lets only harmless settings through as "set" and "reset"; the rest is Unknown.
 var sessionKinds = []string{
-	"begin", "commit", "rollback", "savepoint", "release", "rollback to", "constraints",
+	"begin", "commit", "rollback", "savepoint", "release", "rollback to",
 	"set", "reset", "show", "fetch", "move", "close", "deallocate",
 }
 

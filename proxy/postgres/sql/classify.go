@@ -1,19 +1,78 @@
 // Package sql reads SQL text with PostgreSQL's own grammar and says, in the
-// words of policies, what it would do.
+// words of policies, what it would do: kind, relations with the privileges
+// needed there, functions, sequences.
+//
+// It fails closed. The walk visits every node of the parse tree; a node, setting,
+// option or type that is not on one of the lists here makes the action Unknown,
+// and so refused. Names are resolved as for the task's role, whose search_path is
+// public: an unqualified relation is pg_catalog's if PostgreSQL has one of that
+// name, else public's.
+//
+// What no parser can know, it does not claim: what views, triggers, rules, casts,
+// operators and column defaults of the target run by themselves, a function in
+// public with a harmless name and better fitting argument types, and a function
+// called as if it were a column (SELECT t.f FROM t). There the role's own
+// privileges on the target are what holds.
 package sql
 
-import "github.com/sallyport/sallyport/internal/policy"
+import (
+	"fmt"
+	"sync"
+
+	"github.com/sallyport/sallyport/internal/policy"
+)
 
 // Classifier turns SQL text into actions. It is safe for concurrent use and
 // remembers recent texts.
-type Classifier struct{}
+type Classifier struct {
+	cache *cache
+	// large lets one text at a time through that takes much memory to parse.
+	large sync.Mutex
+}
 
 // NewClassifier remembers texts and their actions up to about so many bytes.
-func NewClassifier(_ int) *Classifier { return &Classifier{} }
+func NewClassifier(bytes int) *Classifier { return &Classifier{cache: newCache(bytes)} }
 
 // Classify returns one action for each statement of the text, in order; none
 // for a text without a statement. A text that cannot be read is one action with
 // Unknown set. The result is shared: callers do not change it.
-func (c *Classifier) Classify(_ string) []policy.Action {
-	return []policy.Action{{Protocol: "postgres", Unknown: "statements are not read yet", Statements: 1}}
+func (c *Classifier) Classify(text string) []policy.Action {
+	if actions, ok := c.cache.get(text); ok {
+		return actions
+	}
+	if len(text) > largeText {
+		c.large.Lock()
+		defer c.large.Unlock()
+	}
+	actions := classify(text)
+	c.cache.add(text, actions)
+	return actions
 }
+
+func classify(text string) []policy.Action {
+	if err := checkBounds(text); err != nil {
+		return refuse(err.Error())
+	}
+	tree, err := parse(text)
+	if err != nil {
+		return refuse(err.Error())
+	}
+	if len(tree.Stmts) > maxStatements {
+		return refuse(fmt.Sprintf("%d statements in one message, the limit is %d", len(tree.Stmts), maxStatements))
+	}
+	actions := make([]policy.Action, 0, len(tree.Stmts))
+	for i, raw := range tree.Stmts {
+		s := newStatement()
+		kind := s.classify(raw.GetStmt())
+		action := s.action(kind)
+		action.Statements, action.Position = len(tree.Stmts), i
+		actions = append(actions, action)
+	}
+	return actions
+}
+
+func refuse(reason string) []policy.Action {
+	return []policy.Action{{Protocol: protocol, Unknown: reason, Statements: 1}}
+}
+
+const protocol = "postgres"

@@ -1,0 +1,145 @@
+package sql_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport/sallyport/internal/policy"
+	"github.com/sallyport/sallyport/proxy/postgres/sql"
+)
+
+func one(t *testing.T, text string) policy.Action {
+	t.Helper()
+	actions := sql.NewClassifier(0).Classify(text)
+	if len(actions) != 1 {
+		t.Fatalf("%.60q: %d actions", text, len(actions))
+	}
+	return actions[0]
+}
+
+func TestWhatTheParserCannotTakeNeverReachesIt(t *testing.T) {
+	t.Parallel()
+	const many = 150_000
+	for name, test := range map[string]struct{ text, unknown string }{
+		"a text over the limit":               {"SELECT '" + strings.Repeat("x", 1<<20) + "'", "the limit is 1048576"},
+		"a zero byte":                         {"SELECT 1\x00; DROP TABLE orders", "zero byte"},
+		"no UTF-8":                            {"SELECT '\x95\x5c'", "not UTF-8"},
+		"a sum of many":                       {"SELECT 1" + strings.Repeat("+1", many), "nested too deeply"},
+		"casts of casts":                      {"SELECT 1" + strings.Repeat("::a", many), "nested too deeply"},
+		"many arms of UNION":                  {"SELECT 1, 2" + strings.Repeat(" UNION SELECT 1, 2", 40_000), "nested too deeply"},
+		"many joins":                          {"SELECT 1 FROM a" + strings.Repeat(" JOIN a ON b AND c", 40_000), "nested too deeply"},
+		"BETWEEN, whose AND begins no branch": {"SELECT a" + strings.Repeat(" between 1 and 2 isnull", 20_000), "nested too deeply"},
+		"CASE in CASE":                        {"SELECT " + strings.Repeat("case when a and ", 40_000), "nested too deeply"},
+		"brackets":                            {"SELECT " + strings.Repeat("(", many) + "1" + strings.Repeat(")", many), "nested too deeply"},
+		"array in array":                      {"SELECT " + strings.Repeat("ARRAY[1,", 100_000) + "1" + strings.Repeat("]", 100_000), "nested too deeply"},
+		"comments in comments":                {strings.Repeat("/*", many) + strings.Repeat("*/", many) + "SELECT 1", "runs of operator"},
+		"one long operator":                   {"SELECT " + strings.Repeat("+", many) + "1", "runs of operator"},
+		"statements without end":              {strings.Repeat("SELECT 1;", 2000), "2000 statements"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			action := one(t, test.text)
+			if !strings.Contains(action.Unknown, test.unknown) {
+				t.Errorf("unknown is %q, want %q in it", action.Unknown, test.unknown)
+			}
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
+
+func TestLargeTextsThatAreFlatAreUnderstood(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"a long list":       "SELECT * FROM orders WHERE id IN (1" + strings.Repeat(", 1", 100_000) + ")",
+		"many rows":         "INSERT INTO orders (id, status) VALUES (1, 'a')" + strings.Repeat(", (1, 'a')", 20_000),
+		"many alternatives": "SELECT * FROM orders WHERE false" + strings.Repeat(" OR (id = 1 AND status = 'a')", 20_000),
+		"a long literal":    "SELECT '" + strings.Repeat("a + b - c ", 50_000) + "' FROM orders",
+		"banners":           strings.Repeat("-- "+strings.Repeat("-", 76)+"\n", 2000) + "SELECT 1 FROM orders",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			action := one(t, text)
+			if action.Unknown != "" || len(action.Access) == 0 || action.Access[0].Name != "orders" {
+				t.Errorf("action: %+v", action)
+			}
+		})
+	}
+}
+
+func TestPG7_NamesAreCutWherePostgreSQLCutsThem(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 63)
+	got := one(t, "SELECT * FROM "+long+"bcd, \"secret"+strings.Repeat("é", 40)+"\"").Access
+	want := []policy.Access{
+		{Schema: "public", Name: long, Privilege: "SELECT"},
+		{Schema: "public", Name: "secret" + strings.Repeat("é", 28), Privilege: "SELECT"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("access (-want +got):\n%s", diff)
+	}
+	if a := one(t, "SELECT nextval('"+long+"b')"); a.Unknown == "" {
+		t.Errorf("a sequence named by a text that PostgreSQL would cut: %+v", a)
+	}
+}
+
+func TestPositionsAreThoseInTheMessage(t *testing.T) {
+	t.Parallel()
+	for i, a := range sql.NewClassifier(0).Classify("BEGIN; SELECT 1; COMMIT") {
+		if a.Position != i || a.Statements != 3 || a.Protocol != "postgres" {
+			t.Errorf("action %d: %+v", i, a)
+		}
+	}
+}
+
+func TestARememberedTextMeansTheSame(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{-1, 0, 4 << 10, 1 << 20} {
+		c := sql.NewClassifier(size)
+		for round := range 3 {
+			for i := range 50 {
+				text := fmt.Sprintf("SELECT * FROM orders%d", i)
+				got := c.Classify(text)
+				if len(got) != 1 || got[0].Access[0].Name != fmt.Sprintf("orders%d", i) {
+					t.Fatalf("size %d, round %d: %+v", size, round, got)
+				}
+			}
+		}
+	}
+}
+
+// The C parser borrows file descriptor 2 while it parses.
+func TestManyAtOnceLeaveStderrWhereItWas(t *testing.T) {
+	before, err := os.Stderr.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := sql.NewClassifier(0)
+	var group sync.WaitGroup
+	for worker := range 16 {
+		group.Go(func() {
+			for i := range 200 {
+				text := fmt.Sprintf("SELECT %d FROM orders%d", i, worker)
+				if a := c.Classify(text); len(a) != 1 || a[0].Unknown != "" {
+					t.Errorf("%s: %+v", text, a)
+				}
+			}
+		})
+	}
+	group.Wait()
+	after, err := os.Stderr.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !os.SameFile(before, after) {
+		t.Error("stderr is another file now")
+	}
+}
