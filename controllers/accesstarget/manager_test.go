@@ -16,7 +16,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -60,7 +59,7 @@ func start(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	mgr, err := ctrl.NewManager(server.Config, ctrl.Options{
-		Scheme: server.Scheme, Metrics: metricsserver.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: ptr.To(true)},
+		Scheme: server.Scheme, Metrics: metricsserver.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +207,7 @@ func TestATargetStaysWhileRequestsAreOpenOnIt(t *testing.T) {
 		return actions
 	}, "10s", "20ms").Should(gomega.ContainElement("Delete/" + reasonOpenRequests))
 
-	request.Status.ClosedAt = ptr.To(metav1.Now())
+	request.Status.ClosedAt = new(metav1.Now())
 	f.Expect(f.Client.Status().Update(t.Context(), request)).To(gomega.Succeed())
 	f.Eventually(inUse, "10s", "20ms").Should(gomega.ContainSubstring("not found"))
 

@@ -88,7 +88,7 @@ func (o *owner) start(program, logFile string, arguments ...string) (*process, e
 	go func() {
 		runtime.LockOSThread()
 		defer close(p.done)
-		defer log.Close()
+		defer func() { _ = log.Close() }()
 		err := cmd.Start()
 		started <- err
 		if err == nil {

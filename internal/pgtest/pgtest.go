@@ -64,7 +64,7 @@ const AllowMissing = "SALLYPORT_ALLOW_MISSING"
 
 const (
 	superuser = "postgres"
-	password  = "throwaway superuser" //nolint:gosec // of servers that live as long as a test, on loopback
+	password  = "throwaway superuser" // of servers that live as long as a test, on loopback
 	timeout   = 60 * time.Second
 )
 
@@ -223,6 +223,6 @@ func freePort() (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	return listener.Addr().(*net.TCPAddr).Port, nil
 }

@@ -70,7 +70,7 @@ func (s *Server) Execute(database, sql string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.Background())
+	defer func() { _ = conn.Close(context.Background()) }()
 	if _, err := conn.PgConn().Exec(ctx, sql).ReadAll(); err != nil {
 		return fmt.Errorf("in %s: %w\n%s", database, err, sql)
 	}
@@ -87,7 +87,7 @@ func (s *Server) QueryString(t testing.TB, database, sql string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.Background())
+	defer func() { _ = conn.Close(context.Background()) }()
 	results, err := conn.PgConn().Exec(ctx, sql).ReadAll()
 	if err != nil {
 		t.Fatalf("in %s: %v\n%s", database, err, sql)

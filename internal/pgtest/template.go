@@ -54,12 +54,12 @@ func (o *owner) template(binaries string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(filepath.Dir(fresh))
+	defer func() { _ = os.RemoveAll(filepath.Dir(fresh)) }()
 	staging, err := os.MkdirTemp(filepath.Dir(dir), "staging-")
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(staging)
+	defer func() { _ = os.RemoveAll(staging) }()
 	if err := (&owner{}).copyTree(fresh, filepath.Join(staging, "data")); err != nil {
 		return "", err
 	}
@@ -121,7 +121,7 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

@@ -78,15 +78,16 @@ func pinsOf(target *v1alpha1.AccessTarget) []pin {
 // createCommand makes the Secret that fits; secrets come from files, which leave no
 // trace in a shell's history.
 func createCommand(target *v1alpha1.AccessTarget) string {
-	command := fmt.Sprintf("kubectl -n %s create secret generic %s", v1alpha1.TargetNamespace, SecretName(target))
+	words := []string{"kubectl -n", v1alpha1.TargetNamespace, "create secret generic", SecretName(target)}
 	for _, pin := range pinsOf(target) {
 		switch {
 		case pin.want == pin.absent:
 		case pin.key == KeyCA:
-			command += " --from-file=" + KeyCA + "=ca.crt"
+			words = append(words, "--from-file="+KeyCA+"=ca.crt")
 		default:
-			command += " --from-literal=" + pin.key + "=" + pin.want
+			words = append(words, "--from-literal="+pin.key+"="+pin.want)
 		}
 	}
-	return command + " --from-file=" + KeyUsername + "=username --from-file=" + KeyPassword + "=password"
+	words = append(words, "--from-file="+KeyUsername+"=username", "--from-file="+KeyPassword+"=password")
+	return strings.Join(words, " ")
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strconv"
 	"time"
 
@@ -59,11 +58,10 @@ func (i *Issuer) config(target credential.Target, database string) (*pgx.ConnCon
 	if len(target.Addresses) == 0 {
 		return nil, fmt.Errorf("%w: AccessTarget %s has no address", credential.ErrUnreachable, target.Name)
 	}
-	parsed, err := pgx.ParseConfig("host=localhost port=5432 user=nobody database=postgres sslmode=disable")
+	config, err := pgx.ParseConfig("host=localhost port=5432 user=nobody database=postgres sslmode=disable")
 	if err != nil {
 		return nil, errors.New("the environment's PG* variables are not valid: unset them")
 	}
-	config := parsed
 	config.Host, config.Port, config.Database = spec.Host, uint16(spec.Port), database
 	config.Fallbacks, config.ValidateConnect = nil, nil
 	config.SSLNegotiation, config.SSLCertMode, config.ChannelBinding = "", "", "prefer"
@@ -128,11 +126,6 @@ func verifyChain(state tls.ConnectionState, roots *x509.CertPool) error {
 	}
 	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates})
 	return err
-}
-
-// Dialer is the Dial of ordinary use.
-func Dialer() func(ctx context.Context, network, address string) (net.Conn, error) {
-	return (&net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}).DialContext
 }
 
 // hangUp ends a connection without waiting long for a server that is gone.

@@ -44,13 +44,11 @@ func scrub(target credential.Target, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var already *failure
-	if errors.As(err, &already) {
+	if _, already := errors.AsType[*failure](err); already {
 		return err
 	}
 	f := &failure{doing: doing, text: err.Error()}
-	var refusal *pgconn.PgError
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok {
 		f.code = refusal.Code
 		f.text = fmt.Sprintf("%s (SQLSTATE %s)", refusal.Message, refusal.Code)
 		if refusal.Detail != "" {
@@ -72,8 +70,8 @@ func scrub(target credential.Target, doing string, err error) error {
 // scrubConnect is scrub for a login, and says what it is about.
 func scrubConnect(target credential.Target, database string, err error) error {
 	wrapped := scrub(target, fmt.Sprintf("connect to database %s", quoteName(database)), err)
-	var f *failure
-	if !errors.As(wrapped, &f) || f.about != nil && errors.Is(f.about, context.Canceled) {
+	f, ok := errors.AsType[*failure](wrapped)
+	if !ok || errors.Is(f.about, context.Canceled) {
 		return wrapped
 	}
 	switch {
@@ -87,8 +85,7 @@ func scrubConnect(target credential.Target, database string, err error) error {
 
 // code is the SQLSTATE of a failure, or empty.
 func code(err error) string {
-	var f *failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*failure](err); ok {
 		return f.code
 	}
 	return ""

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -56,13 +57,10 @@ func (i *Issuer) check(target credential.Target, request credential.Request) (ro
 		return "", errors.New("a credential needs an end")
 	case request.MaxConnections < 1:
 		return "", errors.New("a credential needs at least one connection")
+	case !slices.Contains(target.Spec.Postgres.Databases, grant.Database):
+		return "", fmt.Errorf("%w: AccessTarget %s does not offer database %s", credential.ErrGrant, target.Name, quoteName(grant.Database))
 	}
-	for _, database := range target.Spec.Postgres.Databases {
-		if database == grant.Database {
-			return i.RoleName(request.UID)
-		}
-	}
-	return "", fmt.Errorf("%w: AccessTarget %s does not offer database %s", credential.ErrGrant, target.Name, quoteName(grant.Database))
+	return i.RoleName(request.UID)
 }
 
 // issue is Issue's transaction, in the grant's database.

@@ -64,7 +64,10 @@ func TestTheVerifierIsWhatRFC5802Says(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored := client.GetStoredCredentials(scram.KeyFactors{Salt: string(salt), Iters: iterations})
+	stored, err := client.GetStoredCredentialsWithError(scram.KeyFactors{Salt: string(salt), Iters: iterations})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if want := fmt.Sprintf("$%s:%s", b64(stored.StoredKey), b64(stored.ServerKey)); !strings.HasSuffix(got, want) {
 		t.Errorf("got %s, want …%s", got, want)
 	}
