@@ -96,6 +96,9 @@ func (r *Reader) Release() { r.held = r.next }
 // Buffered is how many bytes are there that Next has not returned.
 func (r *Reader) Buffered() int { return r.end - r.next }
 
+// Streaming says that a message has begun whose rest is still to come.
+func (r *Reader) Streaming() bool { return r.rest > 0 }
+
 // Full says that Fill would have to grow the buffer.
 func (r *Reader) Full() bool { return r.end-r.held >= len(r.buffer) }
 
@@ -123,7 +126,11 @@ func (r *Reader) makeRoom() {
 	kept := r.end - r.held
 	switch {
 	case kept == len(r.buffer):
-		r.move(make([]byte, 2*len(r.buffer)))
+		size := 2 * int64(len(r.buffer))
+		if whole := r.incomplete(); whole > int64(kept) {
+			size = min(size, whole)
+		}
+		r.move(make([]byte, size))
 	case len(r.buffer) > BufferSize && kept < BufferSize/2 && r.incomplete() <= BufferSize:
 		r.move(make([]byte, BufferSize))
 	case r.held > 0:

@@ -1,0 +1,188 @@
+package postgres
+
+import (
+	"strings"
+
+	"github.com/sallyport/sallyport/proxy/postgres/wire"
+)
+
+// notRun is recorded for an operation that was admitted and then skipped by the
+// target, as it skips what follows an error.
+const notRun = "not run"
+
+// ending is what a step's answer makes of an operation, recorded once the lock is
+// given back.
+type ending struct {
+	operation int64
+	tag, code string
+}
+
+// answer matches a message of the target with the step that it answers. What it
+// returns, if anything, goes to the client in its place.
+func (b *backend) answer(frame wire.Frame) ([]byte, error) {
+	if frame.Type == wire.TypeErrorResponse {
+		return b.failed(frame.Body)
+	}
+	p := b.pipeline
+	p.mu.Lock()
+	ended, err := b.match(frame, p.head())
+	p.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range ended {
+		if err := b.result(e.operation, e.tag, e.code); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// match follows a message that is no error. It holds the pipeline's lock.
+func (b *backend) match(frame wire.Frame, s *step) ([]ending, error) {
+	p := b.pipeline
+	if s == nil || s.refusal != nil && !s.failed {
+		return nil, broken("the target answers %q to what was not asked", frame.Type)
+	}
+	simple := s.kind == stepQuery && !s.failed
+	switch {
+	case frame.Type == wire.TypeParseComplete && s.kind == stepParse:
+		p.prepared(s.name, s.statement)
+		operation := s.operation()
+		p.pop()
+		return []ending{{operation: operation, tag: "PREPARE"}}, nil
+	case frame.Type == wire.TypeBindComplete && s.kind == stepBind:
+		p.portals[s.name] = s.portal
+		p.pop()
+	case frame.Type == wire.TypeCloseComplete && s.kind == stepClose:
+		if s.object == wire.ObjectStatement {
+			p.unprepared(s.name)
+		} else {
+			delete(p.portals, s.name)
+		}
+		p.pop()
+	case frame.Type == wire.TypeParameterDescription && s.kind == stepDescribe:
+		types, err := wire.ReadParameterDescription(frame.Body)
+		if err == nil && s.statement != nil {
+			s.statement.types.Store(&types)
+		}
+		return nil, err
+	case frame.Type == wire.TypeRowDescription && s.kind == stepDescribe:
+		_, err := wire.ReadRowDescription(frame.Body)
+		p.pop()
+		return nil, err
+	case frame.Type == wire.TypeNoData && s.kind == stepDescribe:
+		p.pop()
+	case frame.Type == wire.TypeRowDescription && simple:
+		_, err := wire.ReadRowDescription(frame.Body)
+		return nil, err
+	case frame.Type == wire.TypeCopyInResponse && s.copyIn && (simple || s.kind == stepExecute):
+		p.copying = s.operation()
+		p.changed.Broadcast()
+		_, err := wire.ReadCopyResponse(frame.Body)
+		return nil, err
+	case frame.Type == wire.TypeCopyOutResponse && (simple || s.kind == stepExecute):
+		_, err := wire.ReadCopyResponse(frame.Body)
+		return nil, err
+	case frame.Type == wire.TypeCopyDone && (simple || s.kind == stepExecute):
+	case frame.Type == wire.TypeCommandComplete && (simple || s.kind == stepExecute):
+		return b.complete(frame.Body, s)
+	case frame.Type == wire.TypeEmptyQueryResponse && simple && len(s.operations) == 0:
+	case frame.Type == wire.TypeEmptyQueryResponse && s.kind == stepExecute:
+		p.pop()
+	case frame.Type == wire.TypePortalSuspended && s.kind == stepExecute:
+		operation := s.operation()
+		p.pop()
+		return []ending{{operation: operation, tag: "portal suspended"}}, nil
+	case frame.Type == wire.TypeReadyForQuery && (s.kind == stepSync || s.kind == stepQuery && (s.failed || s.ran == len(s.operations))):
+		status, err := wire.ReadReadyForQuery(frame.Body)
+		p.ready(status)
+		return nil, err
+	default:
+		return nil, broken("the target answers %q to what was not asked", frame.Type)
+	}
+	return nil, nil
+}
+
+// complete ends the operation that is running. That a Query ends as many as were
+// judged is checked here and at ReadyForQuery.
+func (b *backend) complete(body []byte, s *step) ([]ending, error) {
+	c, err := wire.ReadCommandComplete(body)
+	if err != nil {
+		return nil, err
+	}
+	if s.kind == stepQuery && s.ran == len(s.operations) {
+		return nil, broken("the target ran more statements than were judged")
+	}
+	p := b.pipeline
+	operation := s.operation()
+	s.ran++
+	if s.portal != nil {
+		s.portal.ended = true
+	}
+	p.copying = 0
+	if endsPortals(c.Tag) {
+		clear(p.portals)
+	}
+	if s.kind == stepExecute {
+		p.pop()
+	} else {
+		p.changed.Broadcast()
+	}
+	return []ending{{operation: operation, tag: c.Tag}}, nil
+}
+
+// endsPortals says whether a command may have ended portals, or made one of a name
+// that a client has used.
+func endsPortals(tag string) bool {
+	switch word, _, _ := strings.Cut(tag, " "); word {
+	case "COMMIT", "ROLLBACK", "PREPARE", "DISCARD", "DECLARE", "CLOSE", "CALL", "DO":
+		return true
+	}
+	return false
+}
+
+// failed takes an error: the step that it answers has failed, and the target skips
+// what follows in the segment.
+func (b *backend) failed(body []byte) ([]byte, error) {
+	report, err := wire.ReadReport(body)
+	if err != nil {
+		return nil, err
+	}
+	p := b.pipeline
+	p.mu.Lock()
+	s := p.head()
+	if s == nil || report.Fatal() {
+		p.mu.Unlock()
+		if !report.Fatal() {
+			return nil, broken("an error that answers nothing")
+		}
+		b.told = true
+		return nil, nil
+	}
+	instead := s.refusal
+	code := report.Code
+	if instead != nil {
+		// The refused operation has its verdict; others of its message did not run.
+		code = notRun
+	}
+	s.failed = true
+	p.copying = 0
+	ended := s.abandon(code)
+	switch s.kind {
+	case stepQuery:
+		p.changed.Broadcast()
+	case stepSync:
+	default:
+		p.pop()
+		ended = append(ended, p.skip()...)
+	}
+	p.mu.Unlock()
+	for _, e := range ended {
+		if err := b.result(e.operation, e.tag, e.code); err != nil {
+			return nil, err
+		}
+	}
+	b.rows, b.bytes = 0, 0
+	return instead, nil
+}

@@ -1,0 +1,178 @@
+package postgres
+
+import (
+	"context"
+	"crypto"
+	"crypto/tls"
+	"net"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/sallyport/sallyport/internal/grant"
+	"github.com/sallyport/sallyport/internal/policy"
+	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/proxy/postgres/wire"
+	"github.com/sallyport/sallyport/proxy/session"
+)
+
+// Options are what an Engine is wired with.
+type Options struct {
+	// Classify turns SQL text into one action for each of its statements; a text
+	// that cannot be read is one action with Unknown set.
+	Classify func(text string) []policy.Action
+	// AllowPlaintext takes clients without TLS, and their tokens: for a proxy on
+	// loopback that is tried or measured.
+	AllowPlaintext bool
+	// MaxMessage is the largest message taken from either side, in bytes;
+	// wire.DefaultMaxMessage by default.
+	MaxMessage int64
+	Log        logr.Logger
+}
+
+// Engine serves all PostgreSQL connections of a process: cancel requests come on
+// connections of their own.
+type Engine struct {
+	options  Options
+	sessions registry
+}
+
+var _ session.Engine = (*Engine)(nil)
+
+// New returns an engine without sessions.
+func New(options Options) *Engine {
+	if options.MaxMessage == 0 {
+		options.MaxMessage = wire.DefaultMaxMessage
+	}
+	return &Engine{options: options}
+}
+
+// Protocol is "postgres".
+func (e *Engine) Protocol() string { return "postgres" }
+
+// Serve speaks with one client until it leaves or the context ends.
+func (e *Engine) Serve(ctx context.Context, conn net.Conn, s *session.Session) error {
+	return e.serve(ctx, conn, s)
+}
+
+// door is what the engine needs of a session.Session.
+type door interface {
+	State() grant.State
+	TLS() *tls.Config
+	AuthenticateKey(context.Context, crypto.PublicKey) error
+	AuthenticateToken(context.Context, grant.Secret) error
+	Begin(context.Context, map[string]string) error
+	AwaitGrant(context.Context, func(string) error) error
+	Dial(context.Context, map[string]string) (net.Conn, error)
+	Admit(context.Context, session.Operation) (int64, error)
+	Stream(context.Context, int64, []byte) error
+	Result(context.Context, record.Result) error
+}
+
+const (
+	// startupTimeout bounds everything up to authentication.
+	startupTimeout = 15 * time.Second
+	// farewellTimeout bounds telling a client why its session ends.
+	farewellTimeout = 250 * time.Millisecond
+)
+
+func (e *Engine) serve(ctx context.Context, conn net.Conn, s door) error {
+	c := &client{Conn: conn}
+	stop := context.AfterFunc(ctx, c.interrupt)
+	defer stop()
+	err := e.session(ctx, c, s)
+	if reason := context.Cause(ctx); reason != nil {
+		err = reason
+	}
+	c.farewell(farewell(err))
+	if farewell(err) == nil {
+		return nil
+	}
+	return err
+}
+
+// session is the life of one connection, up to the error that ends it.
+func (e *Engine) session(ctx context.Context, c *client, s door) error {
+	if err := c.SetDeadline(time.Now().Add(startupTimeout)); err != nil {
+		return err
+	}
+	asked, err := e.welcome(ctx, c, s)
+	if err != nil || asked == nil {
+		return err
+	}
+	if err := e.authenticate(ctx, c, s); err != nil {
+		return err
+	}
+	attributes := map[string]string{
+		parameterUser: asked.user, parameterDatabase: asked.database,
+		parameterApplication: asked.settings[parameterApplication],
+	}
+	if err := s.Begin(ctx, attributes); err != nil {
+		return err
+	}
+	c.unbound()
+	key, err := newKey(c.version)
+	if err != nil {
+		return err
+	}
+	place, err := e.sessions.add(key)
+	if err != nil {
+		return err
+	}
+	defer place.leave()
+	if err := c.send(wire.AppendBackendKey(wire.AppendAuthenticationOk(nil), key)); err != nil {
+		return err
+	}
+	c.reader.SetLimits(wire.FrontendLimits(e.options.MaxMessage))
+	up, err := e.reach(ctx, c, s, place, asked)
+	if err != nil {
+		return err
+	}
+	place.cancels(up.Cancel)
+	return e.relay(ctx, c, up, s)
+}
+
+// reach waits for the grant and opens the session on the target. Meanwhile the
+// client may leave, or cancel.
+func (e *Engine) reach(ctx context.Context, c *client, s door, place *place, asked *request) (*Upstream, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	place.cancels(func(context.Context) error {
+		cancel(&fault{code: codeCancelled, message: "cancelled while waiting"})
+		return nil
+	})
+	defer c.watch(cancel)()
+
+	tell := func(message string) error {
+		return c.send(wire.AppendNotice(nil, wire.Report{Severity: "NOTICE", Code: "00000", Message: printable(message)}))
+	}
+	if err := s.AwaitGrant(ctx, tell); err != nil {
+		return nil, cause(ctx, err)
+	}
+	state := s.State()
+	if state.Grant == nil || state.Grant.Postgres == nil {
+		return nil, cause(ctx, session.ErrNotGranted)
+	}
+	if granted := state.Grant.Postgres.Database; asked.database != granted {
+		return nil, &fault{code: codeNoDatabase, message: "the grant is not for database \"" + printable(asked.database) + "\"",
+			hint: "Connect to database \"" + printable(granted) + "\"."}
+	}
+	asked.settings[parameterApplication] = applicationName(state.Task.ID, asked.settings[parameterApplication])
+	conn, err := s.Dial(ctx, asked.settings)
+	if err != nil {
+		return nil, cause(ctx, unreachable(err))
+	}
+	up, ok := conn.(*Upstream)
+	if !ok {
+		return nil, &fault{code: codeConnectionFailure, message: "the way to the target speaks another protocol"}
+	}
+	return up, nil
+}
+
+// unreachable is a target that no session could be opened on.
+func unreachable(err error) error {
+	if f := farewell(err); f != nil && f.code != codeShutdown {
+		return err
+	}
+	return &fault{code: codeConnectionFailure, message: err.Error(), hint: "The task is granted; the target does not answer as it should. Try again, or ask whoever runs it."}
+}

@@ -1,0 +1,187 @@
+package postgres
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/sallyport/sallyport/proxy/postgres/wire"
+	"github.com/sallyport/sallyport/proxy/session"
+)
+
+// pendingParse is a Parse that is not decided yet.
+type pendingParse struct {
+	name      string
+	statement *statement
+	message   []byte
+}
+
+// parse reads a statement, and keeps it back until the next message.
+func (f *frontend) parse(frame wire.Frame) error {
+	p, err := wire.ReadParse(frame.Body)
+	if err != nil {
+		return err
+	}
+	if err := f.fits(int64(len(p.Text))); err != nil {
+		return f.refuse(p.Name, err)
+	}
+	s := &statement{text: p.Text}
+	s.types.Store(&p.Types)
+	message := frame.Raw
+	switch actions := f.read(p.Text); len(actions) {
+	case 0:
+		p.Text, s.text = "", ""
+		message = wire.AppendParse(nil, p)
+	case 1:
+		s.action = &actions[0]
+	default:
+		return f.refuse(p.Name, &fault{code: codeSyntax, message: "cannot insert multiple commands into a prepared statement"})
+	}
+	f.undecided = &pendingParse{name: p.Name, statement: s, message: bytes.Clone(message)}
+	return nil
+}
+
+// decideParse admits a statement that is prepared alone.
+func (f *frontend) decideParse() error {
+	p := f.undecided
+	f.undecided = nil
+	if f.skipping {
+		return nil
+	}
+	var operations []int64
+	if p.statement.action != nil {
+		number, err := f.session.Admit(f.ctx, session.Operation{Action: *p.statement.action, Text: p.statement.text})
+		if err != nil {
+			return f.refuse(p.name, err)
+		}
+		operations = []int64{number}
+	}
+	return f.forwardParse(p, operations)
+}
+
+func (f *frontend) forwardParse(p *pendingParse, operations []int64) error {
+	f.statements.set(p.name, p.statement)
+	return f.forward(&step{kind: stepParse, name: p.name, statement: p.statement,
+		operations: operations, cost: int64(len(p.statement.text))}, p.message)
+}
+
+// bind admits a portal: a statement with its values is one operation.
+func (f *frontend) bind(frame wire.Frame) error {
+	b, err := wire.ReadBind(frame.Body)
+	if err != nil {
+		return err
+	}
+	if f.undecided != nil && f.undecided.name != b.Statement {
+		if err := f.decideParse(); err != nil || f.skipping {
+			return err
+		}
+	}
+	name, pending := refusalName, f.undecided
+	f.undecided = nil
+	var prepared *statement
+	if pending != nil {
+		name, prepared = pending.name, pending.statement
+	} else if prepared, err = resolve(f, &f.statements, f.pipeline.statements, b.Statement); err != nil {
+		return err
+	}
+	if prepared == nil {
+		return f.refuse(name, &fault{code: codeNoStatement, message: fmt.Sprintf("prepared statement %q does not exist", b.Statement)})
+	}
+	made := &portal{}
+	if prepared.action != nil {
+		number, err := f.session.Admit(f.ctx, session.Operation{
+			Action: *prepared.action, Text: prepared.text, Values: recorded(b, *prepared.types.Load()),
+		})
+		if err != nil {
+			return f.refuse(name, err)
+		}
+		made.operation, made.copyIn = number, prepared.action.Kind == kindCopyIn
+	}
+	if pending != nil {
+		if err := f.forwardParse(pending, nil); err != nil {
+			return err
+		}
+	}
+	f.portals.set(b.Portal, made)
+	return f.forward(&step{kind: stepBind, name: b.Portal, portal: made, operations: made.operations()}, frame.Raw)
+}
+
+func (p *portal) operations() []int64 {
+	if p.operation == 0 {
+		return nil
+	}
+	return []int64{p.operation}
+}
+
+// describe asks for a statement's or portal's shape. Nothing runs.
+func (f *frontend) describe(frame wire.Frame) error {
+	t, err := wire.ReadTarget(frame.Body)
+	if err != nil {
+		return err
+	}
+	s := &step{kind: stepDescribe}
+	if t.Object == wire.ObjectStatement {
+		if s.statement, err = resolve(f, &f.statements, f.pipeline.statements, t.Name); err != nil {
+			return err
+		}
+	}
+	return f.forward(s, frame.Raw)
+}
+
+// execute runs what its portal was admitted for.
+func (f *frontend) execute(frame wire.Frame) error {
+	e, err := wire.ReadExecute(frame.Body)
+	if err != nil {
+		return err
+	}
+	bound, err := resolve(f, &f.portals, f.pipeline.portals, e.Portal)
+	if err != nil {
+		return err
+	}
+	if bound == nil {
+		return f.refuse(refusalName, &fault{code: codeNoPortal, message: fmt.Sprintf("portal %q does not exist", e.Portal)})
+	}
+	s := &step{kind: stepExecute, portal: bound, operations: bound.operations(), copyIn: bound.copyIn}
+	if err := f.forward(s, frame.Raw); err != nil {
+		return err
+	}
+	if s.copyIn && s.serial != 0 {
+		return f.awaitCopy(s)
+	}
+	return nil
+}
+
+func (f *frontend) close(frame wire.Frame) error {
+	t, err := wire.ReadTarget(frame.Body)
+	if err != nil {
+		return err
+	}
+	if t.Object == wire.ObjectStatement {
+		f.statements.set(t.Name, nil)
+	} else {
+		f.portals.set(t.Name, nil)
+	}
+	return f.forward(&step{kind: stepClose, object: t.Object, name: t.Name}, frame.Raw)
+}
+
+// refuse sends a Parse that must fail in place of a message that is refused, and
+// ignores the rest of the segment, as the target then does.
+func (f *frontend) refuse(name string, err error) error {
+	report, err := refusal(err)
+	if err != nil {
+		return err
+	}
+	f.skipping = true
+	s := &step{kind: stepParse, name: name, refusal: wire.AppendError(nil, report)}
+	return f.forward(s, wire.AppendParse(nil, wire.Parse{Name: name, Text: mustFail}))
+}
+
+// fits bounds what prepared statements and portals make the proxy keep.
+func (f *frontend) fits(more int64) error {
+	p := f.pipeline
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bytes+more > 2*f.limit || len(p.statements) >= maxNames || len(p.portals) >= maxNames {
+		return &fault{code: codeLimit, message: "too many prepared statements or portals for this proxy", hint: "Close some, or end the transaction."}
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/proxy/postgres/wire"
+)
+
+// drainTimeout bounds what the target may still answer when the client has left:
+// it runs what was sent before, and that is recorded.
+const drainTimeout = 2 * time.Second
+
+// relay is the life of a session between start-up and end: one goroutine per
+// direction.
+type relay struct {
+	client   *client
+	up       *Upstream
+	session  door
+	pipeline *pipeline
+	// utf8 says that client and target exchange UTF8.
+	utf8 atomic.Bool
+
+	once sync.Once
+	err  error
+}
+
+// relay tells the client that it may go on, and relays until either side ends.
+func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door) error {
+	r := &relay{client: c, up: up, session: s, pipeline: newPipeline()}
+	var ready []byte
+	for _, p := range up.Parameters {
+		ready = wire.AppendParameterStatus(ready, p)
+		r.noteEncoding(p)
+	}
+	if err := c.send(wire.AppendReadyForQuery(ready, up.Status)); err != nil {
+		return err
+	}
+	up.reader.SetLimits(wire.BackendLimits(e.options.MaxMessage))
+
+	stop := context.AfterFunc(ctx, func() { r.end(context.Cause(ctx)) })
+	defer stop()
+	// What is recorded of the end must not fail because it is the end.
+	results := context.WithoutCancel(ctx)
+	var answers sync.WaitGroup
+	answers.Go(func() {
+		b := &backend{relay: r, ctx: results}
+		r.end(b.run())
+	})
+	f := &frontend{relay: r, ctx: ctx, classify: e.options.Classify, limit: e.options.MaxMessage, segment: 1}
+	err := f.run()
+	left := errors.Is(err, errLeft)
+	if left {
+		r.goodbye(&answers)
+	}
+	r.end(err)
+	answers.Wait()
+	c.torn = c.torn || up.reader.Streaming()
+	if left {
+		return err
+	}
+	return r.err
+}
+
+// goodbye ends the target's session as a client does, and waits for its end.
+func (r *relay) goodbye(answers *sync.WaitGroup) {
+	_ = r.up.SetWriteDeadline(time.Now().Add(farewellTimeout))
+	if _, err := r.up.Write(wire.AppendTerminate(nil)); err != nil {
+		return
+	}
+	_ = r.up.SetReadDeadline(time.Now().Add(drainTimeout))
+	answers.Wait()
+}
+
+// end takes the first reason to end, and interrupts both directions.
+func (r *relay) end(err error) {
+	r.once.Do(func() {
+		r.err = err
+		r.pipeline.fail(err)
+		r.client.interrupt()
+		_ = r.up.SetDeadline(past)
+	})
+}
+
+// noteEncoding follows the session's encoding.
+func (r *relay) noteEncoding(p wire.ParameterStatus) {
+	if p.Name == parameterEncoding {
+		r.utf8.Store(p.Value == "UTF8")
+	}
+}

@@ -1,0 +1,127 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/sallyport/sallyport/internal/policy"
+	"github.com/sallyport/sallyport/proxy/postgres/wire"
+	"github.com/sallyport/sallyport/proxy/session"
+)
+
+// maxRepeated is the largest text that is recorded anew for each of its statements.
+const maxRepeated = 4 << 10
+
+// query judges every statement of a simple query; one that is refused refuses the
+// message.
+func (f *frontend) query(frame wire.Frame) error {
+	q, err := wire.ReadQuery(frame.Body)
+	if err != nil {
+		return err
+	}
+	actions := f.read(q.Text)
+	if len(actions) == 0 {
+		// Nothing but comments, if that: none of it need reach the target.
+		return f.forwardQuery(&step{kind: stepQuery}, wire.AppendQuery(nil, ""))
+	}
+	s := &step{kind: stepQuery}
+	for i := range actions {
+		text := q.Text
+		if i > 0 && len(text) > maxRepeated {
+			text = fmt.Sprintf("statement %d of operation %d", i+1, s.operations[0])
+		}
+		number, err := f.session.Admit(f.ctx, session.Operation{Action: actions[i], Text: text})
+		if err != nil {
+			return f.refuseQuery(s, err)
+		}
+		s.operations = append(s.operations, number)
+		s.copyIn = s.copyIn || actions[i].Kind == kindCopyIn
+	}
+	return f.forwardQuery(s, frame.Raw)
+}
+
+func (f *frontend) forwardQuery(s *step, message []byte) error {
+	if err := f.forward(s, message); err != nil {
+		return err
+	}
+	if s.serial == 0 {
+		return nil
+	}
+	f.statements.set("", nil)
+	f.endSegment()
+	if s.copyIn {
+		return f.awaitCopy(s)
+	}
+	return nil
+}
+
+// refuseQuery sends a query that must fail in place of one that is refused.
+func (f *frontend) refuseQuery(s *step, err error) error {
+	report, err := refusal(err)
+	if err != nil {
+		return err
+	}
+	s.refusal, s.copyIn = wire.AppendError(nil, report), false
+	return f.forwardQuery(s, wire.AppendQuery(nil, mustFail))
+}
+
+// functionCall refuses what runs a function by its OID: no text says what it does.
+func (f *frontend) functionCall() error {
+	action := policy.Action{Protocol: "postgres", Kind: "function call", Statements: 1,
+		Unknown: "the FunctionCall message: call the function in a SELECT"}
+	_, err := f.session.Admit(f.ctx, session.Operation{Action: action})
+	if err == nil {
+		return errors.New("a function call was admitted that cannot be judged")
+	}
+	return f.refuseQuery(&step{kind: stepQuery}, err)
+}
+
+// read says what a text does. The judge reads UTF-8; what the target would read
+// otherwise is not known to it.
+func (f *frontend) read(text string) []policy.Action {
+	unknown := ""
+	if !f.utf8.Load() && !ascii(text) {
+		unknown = "text beyond ASCII in another client_encoding than UTF8: use UTF8"
+	} else if !utf8.ValidString(text) {
+		unknown = "text that is not valid UTF-8"
+	}
+	if unknown != "" {
+		return []policy.Action{{Protocol: "postgres", Statements: 1, Unknown: unknown}}
+	}
+	return f.classify(text)
+}
+
+func ascii(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// mustFail is no SQL in any version or state: the grammar itself refuses it, in a
+// failed transaction too. It shows in the target's log.
+const mustFail = "! refused by sallyport"
+
+// refusalName is the prepared statement that such a Parse would make, so that it
+// leaves the unnamed one alone.
+const refusalName = "sallyport_refused"
+
+// refusal is what a client is told of an operation that is refused; any other error
+// ends the session.
+func refusal(err error) (wire.Report, error) {
+	var refused *session.Refusal
+	var known *fault
+	switch {
+	case errors.As(err, &refused):
+		return wire.Report{Severity: "ERROR", Code: codeNotAllowed,
+			Message: fmt.Sprintf("refused by policy %q, rule %q: %s", refused.Decision.Policy, refused.Decision.Rule, refused.Decision.Message),
+			Detail:  "Nothing of this message has reached the target.",
+			Hint:    fmt.Sprintf("See what request %q may do: kubectl access show %s", refused.Request, refused.Request)}, nil
+	case errors.As(err, &known):
+		return known.report("ERROR"), nil
+	}
+	return wire.Report{}, err
+}

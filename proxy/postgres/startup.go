@@ -1,0 +1,155 @@
+package postgres
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+
+	"github.com/sallyport/sallyport/internal/grant"
+	"github.com/sallyport/sallyport/proxy/postgres/wire"
+)
+
+// tlsHandshake is the first byte of a TLS record that begins a handshake: no
+// start-up message is so long that its length begins with it.
+const tlsHandshake = 0x16
+
+// maxOpenings is how many messages may come before the start-up message:
+// GSSENCRequest, SSLRequest.
+const maxOpenings = 3
+
+// welcome speaks with a client up to its start-up message, and returns what it asks
+// for. Nil is a client that wanted no session: a cancel request, or a probe.
+func (e *Engine) welcome(ctx context.Context, c *client, s door) (*request, error) {
+	raw := &rewound{Conn: c.Conn}
+	c.Conn = raw
+	first, err := raw.peek()
+	if err != nil {
+		return nil, errLeft
+	}
+	if first == tlsHandshake {
+		if err := c.startTLS(ctx, raw, s.TLS()); err != nil {
+			return nil, err
+		}
+		// RFC 7301 keeps another protocol's client from being led here.
+		if c.tls.NegotiatedProtocol != alpn {
+			return nil, &fault{code: codeProtocol, message: "direct TLS needs ALPN protocol " + alpn}
+		}
+	}
+	for range maxOpenings {
+		opening, err := wire.ReadOpening(c)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil, errLeft
+		case err != nil:
+			return nil, err
+		case opening.Cancel != nil:
+			e.sessions.cancel(ctx, *opening.Cancel)
+			return nil, nil
+		case opening.Startup != nil:
+			return e.agree(c, *opening.Startup)
+		case opening.GSSENC, c.tls != nil:
+			_, err = c.Write([]byte{'N'})
+		default:
+			if _, err = c.Write([]byte{'S'}); err == nil {
+				err = c.startTLS(ctx, raw, s.TLS())
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, broken("too many requests before the start-up message")
+}
+
+// startTLS takes the client's handshake. Nothing has been read before it that is
+// not used up: bytes sent in plaintext to be taken for the client's own are read by
+// the handshake, which fails (CVE-2021-23214).
+func (c *client) startTLS(ctx context.Context, raw net.Conn, config *tls.Config) error {
+	config = config.Clone()
+	config.NextProtos = []string{alpn}
+	conn := tls.Server(raw, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		// No message can follow a handshake that failed.
+		c.torn = true
+		return err
+	}
+	state := conn.ConnectionState()
+	c.Conn, c.tls = conn, &state
+	return nil
+}
+
+// agree settles version, options and parameters.
+func (e *Engine) agree(c *client, startup wire.Startup) (*request, error) {
+	if c.tls == nil && !e.options.AllowPlaintext {
+		return nil, &fault{code: codeAuthorization, message: "this proxy takes connections over TLS only", hint: "Set sslmode=verify-full, or PGSSLMODE, and connect again."}
+	}
+	if startup.Version>>16 != 3 {
+		return nil, &fault{code: codeNotSupported, message: "this proxy speaks versions 3.0 to 3.2 of the protocol"}
+	}
+	asked, err := readRequest(startup.Parameters)
+	if err != nil {
+		return nil, err
+	}
+	c.version = min(startup.Version, wire.Version32)
+	if c.version != startup.Version || len(asked.options) > 0 {
+		answer := wire.NegotiateVersion{Minor: c.version & 0xffff, Options: asked.options}
+		if err := c.write(wire.AppendNegotiateVersion(nil, answer)); err != nil {
+			return nil, err
+		}
+	}
+	return &asked, nil
+}
+
+// authenticate takes the key of the client's certificate if the request names it,
+// else a token as password.
+func (e *Engine) authenticate(ctx context.Context, c *client, s door) error {
+	c.reader = wire.NewReader(c, wire.PasswordLimits())
+	if c.tls != nil && len(c.tls.PeerCertificates) > 0 {
+		if s.AuthenticateKey(ctx, c.tls.PeerCertificates[0].PublicKey) == nil {
+			return nil
+		}
+		// psql sends ~/.postgresql/postgresql.crt to everybody: a token may follow.
+	}
+	if err := c.write(wire.AppendAuthenticationCleartext(nil)); err != nil {
+		return err
+	}
+	frame, err := c.reader.Read()
+	switch {
+	case errors.Is(err, io.EOF):
+		return errLeft
+	case err != nil:
+		return err
+	}
+	token, err := wire.ReadPassword(frame.Body)
+	c.reader.Release()
+	if err != nil {
+		return err
+	}
+	return s.AuthenticateToken(ctx, grant.Secret(token))
+}
+
+// rewound is a connection whose first byte has been looked at.
+type rewound struct {
+	net.Conn
+	first []byte
+}
+
+func (r *rewound) peek() (byte, error) {
+	var first [1]byte
+	if _, err := io.ReadFull(r.Conn, first[:]); err != nil {
+		return 0, err
+	}
+	r.first = first[:]
+	return first[0], nil
+}
+
+func (r *rewound) Read(p []byte) (int, error) {
+	if len(r.first) > 0 && len(p) > 0 {
+		n := copy(p, r.first)
+		r.first = r.first[n:]
+		return n, nil
+	}
+	return r.Conn.Read(p)
+}

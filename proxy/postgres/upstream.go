@@ -1,0 +1,46 @@
+package postgres
+
+import (
+	"context"
+	"io"
+	"net"
+
+	"github.com/sallyport/sallyport/proxy/postgres/wire"
+)
+
+// Upstream is a connection to the target, authenticated, and idle after its first
+// ReadyForQuery.
+type Upstream struct {
+	net.Conn
+	// Version of the protocol that the target speaks.
+	Version uint32
+	// Parameters in the order in which the target reported them.
+	Parameters []wire.ParameterStatus
+	// Status is the transaction's status in that ReadyForQuery.
+	Status byte
+
+	key    wire.BackendKey
+	reader *wire.Reader
+	// again opens another connection to the same server, verified the same way.
+	again func(context.Context) (net.Conn, error)
+}
+
+// Cancel asks the target to cancel what this connection is doing. Like
+// PostgreSQL's own clients it cannot know whether that came in time.
+func (u *Upstream) Cancel(ctx context.Context) error {
+	conn, err := u.again(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) })()
+	if _, err := conn.Write(wire.AppendCancelRequest(nil, u.key)); err != nil {
+		return err
+	}
+	// The server closes once it has passed the request on.
+	_, err = io.CopyN(io.Discard, conn, 1)
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
