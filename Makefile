@@ -56,7 +56,7 @@ build: ## Build every binary into bin/
 images: build ## Build the images as archives in dist/, without a container engine (Dockerfile is for those who have one)
 	mkdir -p $(DIST)
 	for name in manager proxy reader; do \
-		hack/images/images.sh build --name sallyport/$$name:$(TAG) --output $(DIST)/$$name.tar --file $(BIN)/$$name:/$$name; \
+		hack/images/images.sh build --name sallyport.local/$$name:$(TAG) --output $(DIST)/$$name.tar --file $(BIN)/$$name:/$$name; \
 	done
 
 .PHONY: lint

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs Sallyport: hack/install.sh CLUSTER for an embedded cluster, or without a name
-# on the cluster of KUBECONFIG, whose nodes must be able to pull sallyport/*:dev (with
+# on the cluster of KUBECONFIG, whose nodes must be able to pull sallyport.local/*:dev (with
 # kind: kind load image-archive dist/*.tar).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
