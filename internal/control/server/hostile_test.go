@@ -2,6 +2,9 @@ package server_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -213,4 +216,17 @@ func TestAManagerStopsThoughProxiesAreAttached(t *testing.T) {
 		w.stop()
 	}()
 	gomega.NewWithT(t).Eventually(stopped).WithTimeout(5 * time.Second).Should(gomega.BeClosed())
+}
+
+func signingRequest(t *testing.T) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return csr
 }
