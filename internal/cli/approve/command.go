@@ -55,7 +55,7 @@ func NewCommand(flags *genericclioptions.ConfigFlags, factory *kube.Factory, str
 func newShow(factory *kube.Factory, streams genericiooptions.IOStreams) *cobra.Command {
 	o := &show.Options{IOStreams: streams, Factory: factory}
 	command := &cobra.Command{
-		Use: "show NAME", Short: "Print the whole question", Args: cobra.ExactArgs(1),
+		Use: "show NAME", Short: "Print the whole question", Args: kube.OneName,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name = args[0]
 			return run(c.Context(), connect(o.Complete), o.Validate, o.Run)
@@ -69,7 +69,7 @@ func newShow(factory *kube.Factory, streams genericiooptions.IOStreams) *cobra.C
 func newDeny(factory *kube.Factory, streams genericiooptions.IOStreams) *cobra.Command {
 	o := &decide.Options{IOStreams: streams, Factory: factory, Verdict: v1alpha1.VerdictDeny}
 	command := &cobra.Command{
-		Use: `deny NAME -m "reason"`, Short: "Deny a request, and say why", Args: cobra.ExactArgs(1),
+		Use: `deny NAME -m "reason"`, Short: "Deny a request, and say why", Args: kube.OneName,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Name = args[0]
 			return run(c.Context(), connect(o.Complete), o.Validate, o.Run)

@@ -16,9 +16,6 @@ const completionTimeout = 3 * time.Second
 // reviewed names the requests of the namespace whose review is open; nothing if
 // they cannot be listed: a completion has nobody to tell.
 func reviewed(ctx context.Context, factory *kube.Factory) []string {
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
 	c, namespace, err := factory.ClientIn()

@@ -50,3 +50,11 @@ func CompletionCommand(plugin string, out io.Writer) *cobra.Command {
 		},
 	}
 }
+
+// OneName is the check of a verb that takes one name: the error shows how.
+func OneName(c *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("give one name: %s", c.UseLine())
+	}
+	return nil
+}

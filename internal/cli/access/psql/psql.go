@@ -1,0 +1,138 @@
+// Package psql is kubectl access psql: the real psql, through the task's proxy.
+package psql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/cli/clientkey"
+	"github.com/sallyport/sallyport/internal/cli/kube"
+	"github.com/sallyport/sallyport/internal/cli/login"
+	"github.com/sallyport/sallyport/internal/cli/task"
+	"github.com/sallyport/sallyport/internal/cli/terminal"
+	"github.com/sallyport/sallyport/internal/record"
+)
+
+// Options of psql.
+type Options struct {
+	genericiooptions.IOStreams
+	Factory *kube.Factory
+	Keys    clientkey.Store
+
+	Name, KeyFile string
+	Arguments     []string
+	Timeout       time.Duration
+	// Program is psql, found on PATH.
+	Program string
+
+	client    client.WithWatch
+	config    *rest.Config
+	namespace string
+}
+
+// Complete connects, and finds psql before anything is waited for.
+func (o *Options) Complete() (err error) {
+	if o.Program, err = exec.LookPath(o.Program); err != nil {
+		return errors.New("psql is not on your PATH: install PostgreSQL's client, or use another one with kubectl access connect " + o.Name)
+	}
+	if o.config, err = o.Factory.Config(); err != nil {
+		return err
+	}
+	o.client, o.namespace, err = o.Factory.ClientIn()
+	return err
+}
+
+// Validate has nothing to refuse: psql judges its own arguments.
+func (*Options) Validate() error { return nil }
+
+// Run opens a way in, and runs psql on it.
+func (o *Options) Run(ctx context.Context) error {
+	request, err := task.Find(ctx, o.client, o.namespace, o.Name)
+	if err != nil {
+		return err
+	}
+	key, err := login.Key(request, o.Keys, o.KeyFile)
+	if err != nil {
+		return err
+	}
+	in, err := login.Open(ctx, login.Plan{
+		Client: o.client, Config: o.config, Request: request, Key: key, Timeout: o.Timeout,
+		Progress: terminal.NewProgress(o.ErrOut), Report: o.report, Now: o.Factory.Now(),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := in.Close(); err != nil {
+			o.report(err)
+		}
+	}()
+	if reason, message := task.State(in.Request); reason != v1alpha1.ReasonActive {
+		fmt.Fprintln(o.ErrOut, record.PrintableLine(fmt.Sprintf("%s: %s; psql goes on by itself when it is approved", reason, message)))
+	}
+	// psql, not Ctrl-C, ends this: it cancels a query, and the tunnel must stay.
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	served := make(chan error, 1)
+	go func() { served <- in.Tunnel.Serve(serving) }()
+	err = o.run(in.Conninfo())
+	stop()
+	return errors.Join(err, <-served)
+}
+
+func (o *Options) report(err error) {
+	fmt.Fprintln(o.ErrOut, record.PrintableLine("warning: "+err.Error()))
+}
+
+// run runs psql in the foreground, and passes signals on to it.
+func (o *Options) run(conninfo string) error {
+	command := exec.Command(o.Program, append([]string{"--dbname=" + conninfo}, o.Arguments...)...)
+	command.Stdin, command.Stdout, command.Stderr = o.In, o.Out, o.ErrOut
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	defer signal.Stop(signals)
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("start psql: %w", err)
+	}
+	exited := make(chan error, 1)
+	go func() { exited <- command.Wait() }()
+	for {
+		select {
+		case s := <-signals:
+			// A terminal has sent Ctrl-C and Ctrl-\ to psql as well as to us.
+			if !(o.interactive() && (s == syscall.SIGINT || s == syscall.SIGQUIT)) {
+				_ = command.Process.Signal(s)
+			}
+		case err := <-exited:
+			return exitError(err)
+		}
+	}
+}
+
+func (o *Options) interactive() bool {
+	file, ok := o.In.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// exitError makes psql's exit code ours; psql has said what was wrong.
+func exitError(err error) error {
+	exit := &exec.ExitError{}
+	if !errors.As(err, &exit) {
+		return err
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return &kube.ExitError{Code: 128 + int(status.Signal())}
+	}
+	return &kube.ExitError{Code: exit.ExitCode()}
+}
