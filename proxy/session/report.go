@@ -73,9 +73,27 @@ func (t *Task) report() {
 	t.poke()
 }
 
-// takeReport is the report that is due, if any. Callers hold mu.
-func (t *Task) takeReport(now time.Time) (Report, bool) {
-	c := &t.counters
+// reportNow sends what is new, at once.
+func (t *Task) reportNow() {
+	t.mu.Lock()
+	t.counters.urgent = true
+	t.mu.Unlock()
+	t.sendReport()
+}
+
+// sendReport sends the report that is due, if any.
+func (t *Task) sendReport() {
+	t.reporting.Lock()
+	defer t.reporting.Unlock()
+	t.mu.Lock()
+	report, due := t.counters.take(t.options.Now())
+	t.mu.Unlock()
+	if due && t.options.Report != nil {
+		t.options.Report(report)
+	}
+}
+
+func (c *counters) take(now time.Time) (Report, bool) {
 	if !c.dirty || (!c.urgent && now.Sub(c.reportedAt) < reportEvery) {
 		return Report{}, false
 	}

@@ -56,6 +56,9 @@ type Task struct {
 	wake    chan struct{}
 	stopped context.Context
 
+	// reporting keeps reports in their order.
+	reporting sync.Mutex
+
 	mu    sync.Mutex
 	state grant.State
 	// policy of the state's grant; nil while there is none.
@@ -179,10 +182,10 @@ func order(phase grant.Phase) int {
 // alive is nil while operations may pass. Callers hold mu.
 func (t *Task) alive(now time.Time) error {
 	switch {
-	case t.closed:
-		return ErrShutdown
 	case t.state.Phase == grant.Ended:
 		return &EndedError{t.state.Reason}
+	case t.closed:
+		return ErrShutdown
 	case t.state.Phase != grant.Granted:
 		return ErrNotGranted
 	// Both clocks: the wall's may be set back, the monotonic one sleeps with the machine.
@@ -228,18 +231,13 @@ func (t *Task) recordingFailed(err error) error {
 	return failure
 }
 
-// Close ends all sessions, waits for them to be closed by their owners or for ctx,
-// and reports a last time.
-func (t *Task) Close(ctx context.Context) error {
+// Drain waits until the sessions that are open now have been closed by their owners,
+// or for ctx, and reports what has become of them before it returns.
+func (t *Task) Drain(ctx context.Context) error {
 	t.mu.Lock()
-	t.closed = true
 	open := slices.Collect(maps.Keys(t.sessions))
-	t.endAll(ErrShutdown)
 	t.mu.Unlock()
-	defer func() {
-		t.stop()
-		t.watched.Wait()
-	}()
+	defer t.reportNow()
 	for _, s := range open {
 		select {
 		case <-s.gone:
@@ -248,4 +246,16 @@ func (t *Task) Close(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Close ends all sessions for good, and drains.
+func (t *Task) Close(ctx context.Context) error {
+	t.mu.Lock()
+	t.closed = true
+	t.endAll(ErrShutdown)
+	t.mu.Unlock()
+	err := t.Drain(ctx)
+	t.stop()
+	t.watched.Wait()
+	return err
 }

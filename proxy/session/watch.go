@@ -10,8 +10,7 @@ import (
 // a silent manager, a clock that was set.
 const watchEvery = 250 * time.Millisecond
 
-// watch ends sessions when their time is over, and sends reports. It is the only
-// caller of Options.Report.
+// watch ends sessions when their time is over, and sends reports.
 func (t *Task) watch() {
 	timer := time.NewTimer(watchEvery)
 	defer timer.Stop()
@@ -21,10 +20,6 @@ func (t *Task) watch() {
 		case <-timer.C:
 		case <-t.wake:
 		case <-t.stopped.Done():
-			t.mu.Lock()
-			t.counters.urgent = true
-			t.mu.Unlock()
-			t.inspect()
 			return
 		}
 	}
@@ -59,11 +54,8 @@ func (t *Task) inspect() time.Duration {
 			next = min(next, left)
 		}
 	}
-	report, due := t.takeReport(now)
 	t.mu.Unlock()
-	if due && t.options.Report != nil {
-		t.options.Report(report)
-	}
+	t.sendReport()
 	return next
 }
 
