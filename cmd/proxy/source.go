@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/sallyport/sallyport/internal/control"
+	"github.com/sallyport/sallyport/internal/control/client"
+	"github.com/sallyport/sallyport/proxy/standalone"
+)
+
+// source is where the proxy learns of its task, and the directory of its recordings.
+func (o *options) source(ctx context.Context, log logr.Logger) (control.Source, string, error) {
+	if o.grantFile != "" {
+		return o.file(ctx, log)
+	}
+	ca := []byte(os.Getenv(controlCAEnv))
+	if o.controlCA != "" {
+		var err error
+		if ca, err = os.ReadFile(o.controlCA); err != nil {
+			return nil, "", fmt.Errorf("read the manager's CA: %w", err)
+		}
+	}
+	source, err := client.New(client.Options{
+		Address: o.controlAddress, ServerName: o.controlServerName, CA: ca, TokenFile: o.tokenFile,
+		Version: version, Log: log.WithName("control"), Now: time.Now,
+	})
+	return source, o.recordingDir, err
+}
+
+// version of this binary, set when it is linked.
+var version = "development"
+
+func (o *options) file(ctx context.Context, log logr.Logger) (control.Source, string, error) {
+	file, err := standalone.Read(ctx, o.grantFile, time.Now())
+	if err != nil {
+		return nil, "", err
+	}
+	directory := o.recordingDir
+	if directory == "" {
+		directory = file.Recording.Directory
+	}
+	if directory == "" {
+		return nil, "", errors.New("say where to record: --recording-dir, or recording.directory in the grant file")
+	}
+	certificate, err := o.certificate(directory, log)
+	if err != nil {
+		return nil, "", err
+	}
+	return standalone.NewSource(file, certificate, time.Now), directory, nil
+}
+
+func (o *options) certificate(directory string, log logr.Logger) (*tls.Certificate, error) {
+	if o.tlsCert != "" {
+		certificate, err := tls.LoadX509KeyPair(o.tlsCert, o.tlsKey)
+		if err != nil {
+			return nil, fmt.Errorf("load --tls-cert and --tls-key: %w", err)
+		}
+		return &certificate, nil
+	}
+	ca := filepath.Join(directory, "server-ca.crt")
+	log.Info("Made a self-signed certificate", "sslrootcert", ca)
+	return standalone.SelfSigned(ca, time.Now())
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/control"
+	"github.com/sallyport/sallyport/proxy/session"
+)
+
+// certificateEvery is how often status looks whether there is a certificate.
+const certificateEvery = 50 * time.Millisecond
+
+// status joins what the parts of the proxy report into one report.
+type status struct {
+	source control.Source
+
+	mu     sync.Mutex
+	report control.Report
+}
+
+func newStatus(source control.Source, listening net.Addr) *status {
+	s := &status{source: source}
+	if tcp, ok := listening.(*net.TCPAddr); ok {
+		s.report.Port = int32(tcp.Port) //nolint:gosec // A port has 16 bits.
+	}
+	return s
+}
+
+// ready says whether a client could be served.
+func (s *status) ready() bool {
+	certificate, err := s.source.Certificate(nil)
+	return err == nil && certificate != nil
+}
+
+// watch reports once the proxy is ready.
+func (s *status) watch(ctx context.Context) {
+	again := time.NewTicker(certificateEvery)
+	defer again.Stop()
+	for !s.ready() {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+	s.change(func(r *control.Report) { r.Ready = true })
+}
+
+func (s *status) isolation(isolated bool, message string) {
+	s.change(func(r *control.Report) { r.Isolated, r.Isolation = isolated, message })
+}
+
+func (s *status) sessions(now session.Report) {
+	s.change(func(r *control.Report) {
+		r.Active, r.Total, r.Allowed, r.Refused = now.Active, now.Total, now.Allowed, now.Refused
+		r.Heads = now.Heads
+	})
+}
+
+// change sends the report in the order of its changes: Report never blocks.
+func (s *status) change(apply func(*control.Report)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	apply(&s.report)
+	s.source.Report(s.report)
+}

@@ -1,0 +1,120 @@
+// Package standalone is a proxy's source of its task without a manager: one YAML
+// file, for trying the proxy, for tests and for benchmarks.
+package standalone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/sallyport/sallyport/internal/grant"
+	"github.com/sallyport/sallyport/internal/record"
+)
+
+// maxFile bounds a grant file.
+const maxFile = 1 << 20
+
+// File is the content of a grant file: a state of a task, and what the manager
+// would know beside it.
+type File struct {
+	grant.State `json:",inline"`
+	// Recording is where sessions are recorded.
+	Recording Recording `json:"recording,omitzero"`
+	// ClientToken is what a client may bring for a password, as the requester.
+	ClientToken grant.Secret `json:"clientToken,omitempty"`
+}
+
+// Recording is where sessions are recorded.
+type Recording struct {
+	// Directory for the recordings; it must exist.
+	Directory string `json:"directory,omitempty"`
+}
+
+// Read reads a grant file. What it leaves out gets a value: phase Granted where there
+// is a grant, a deadline after the policy's maximum duration, and the addresses of
+// the target's host, which here may be a name.
+func Read(ctx context.Context, path string, now time.Time) (File, error) {
+	var file File
+	data, err := readBounded(path)
+	if err != nil {
+		return file, fmt.Errorf("read the grant file: %w", err)
+	}
+	if err := yaml.UnmarshalStrict(data, &file); err != nil {
+		return file, fmt.Errorf("grant file %s: %w", path, err)
+	}
+	if err := file.complete(ctx, now); err != nil {
+		return file, fmt.Errorf("grant file %s: %w", path, err)
+	}
+	return file, nil
+}
+
+func readBounded(path string) ([]byte, error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	data, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("%s has more than %d bytes", path, maxFile)
+	}
+	return data, err
+}
+
+func (f *File) complete(ctx context.Context, now time.Time) error {
+	if f.Task.RequestUID == "" {
+		f.Task.RequestUID = "standalone"
+	}
+	if err := record.CheckIdentifier(f.Task.RequestUID); err != nil {
+		return fmt.Errorf("task.requestUID: %w", err)
+	}
+	if f.Task.Requester == "" {
+		return errors.New("task.requester: say whom the proxy serves")
+	}
+	if len(f.Task.ClientKeys) == 0 && f.ClientToken == "" {
+		return errors.New("name task.clientKeys or clientToken: nobody could connect")
+	}
+	if f.Grant == nil {
+		return nil
+	}
+	if f.Phase == "" {
+		f.Phase = grant.Granted
+	}
+	if f.Grant.PolicyName == "" {
+		f.Grant.PolicyName = "standalone"
+	}
+	if f.Grant.Deadline.IsZero() {
+		lasting := time.Duration(f.Grant.Policy.Session.MaxDurationSeconds) * time.Second
+		if lasting == 0 {
+			lasting = time.Hour
+		}
+		f.Grant.Deadline = now.Add(lasting)
+	}
+	if upstream := f.Grant.Postgres; upstream != nil {
+		return resolve(ctx, upstream)
+	}
+	return nil
+}
+
+func resolve(ctx context.Context, upstream *grant.PostgresUpstream) error {
+	if upstream.Port == 0 {
+		upstream.Port = 5432
+	}
+	if len(upstream.Addresses) > 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	addresses, err := net.DefaultResolver.LookupHost(ctx, upstream.Host)
+	if err != nil {
+		return fmt.Errorf("grant.postgres.host: %w", err)
+	}
+	upstream.Addresses = addresses
+	return nil
+}
