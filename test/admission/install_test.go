@@ -194,6 +194,8 @@ func people() []client.Object {
 		bind("test-review", rbacv1.GroupKind, "dba"),
 		bind("test-abandon", rbacv1.UserKind, dave.UserName),
 		bind("test-administrator", rbacv1.UserKind, mallory.UserName),
+		// Where controllers have no accounts of their own, their component has their rights.
+		bind("system:controller:generic-garbage-collector", rbacv1.UserKind, controllers.UserName),
 		bind("sallyport-reviewer", rbacv1.UserKind, erin.UserName),
 	}
 }
