@@ -48,7 +48,7 @@ func (r *Reconciler) close(ctx context.Context, s *scope) (outcome, error) {
 	s.set(v1alpha1.ConditionProxyReady, metav1.ConditionFalse, v1alpha1.ReasonClosed, "torn down")
 	s.set(v1alpha1.ConditionCredentialIssued, metav1.ConditionFalse, v1alpha1.ReasonClosed, "torn down")
 	reason, message := s.status.Ended.Reason, s.status.Ended.Message+"; "+evidence.Message
-	if !evidence.Proved {
+	if _, abandoned := s.request.Annotations[v1alpha1.AnnotationAbandon]; abandoned && !evidence.Proved {
 		reason = v1alpha1.ReasonAbandoned
 	}
 	s.state(reason, message)
@@ -77,7 +77,7 @@ func (r *Reconciler) prove(ctx context.Context, s *scope) (*v1alpha1.Teardown, e
 	if err != nil {
 		return nil, err
 	}
-	return &v1alpha1.Teardown{Proved: true, Message: evidence.Message, CheckedAt: new(metav1.NewTime(evidence.CheckedAt))}, nil
+	return &v1alpha1.Teardown{Proved: evidence.Absent, Message: evidence.Message, CheckedAt: new(metav1.NewTime(evidence.CheckedAt))}, nil
 }
 
 func revoke(ctx context.Context, issuer credential.Issuer, target credential.Target, request credential.Request) (credential.Evidence, error) {
@@ -88,7 +88,7 @@ func revoke(ctx context.Context, issuer credential.Issuer, target credential.Tar
 	if err != nil {
 		return credential.Evidence{}, fmt.Errorf("verify: %w", err)
 	}
-	if !evidence.Absent {
+	if !evidence.Absent && !evidence.Standing {
 		return credential.Evidence{}, fmt.Errorf("the target still shows it: %s", evidence.Message)
 	}
 	return evidence, nil
