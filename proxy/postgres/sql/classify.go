@@ -19,6 +19,8 @@ import (
 	"fmt"
 	"sync"
 
+	pg_query "github.com/pganalyze/pg_query_go/v6"
+
 	"github.com/sallyport/sallyport/internal/policy"
 )
 
@@ -53,9 +55,9 @@ func classify(text string) []policy.Action {
 	if err := checkBounds(text); err != nil {
 		return refuse(err.Error())
 	}
-	tree, err := parse(text)
+	tree, err := pg_query.Parse(text)
 	if err != nil {
-		return refuse(err.Error())
+		return refuse("PostgreSQL's grammar does not read it: " + err.Error())
 	}
 	if len(tree.Stmts) > maxStatements {
 		return refuse(fmt.Sprintf("%d statements in one message, the limit is %d", len(tree.Stmts), maxStatements))

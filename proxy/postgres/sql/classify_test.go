@@ -116,7 +116,8 @@ func TestARememberedTextMeansTheSame(t *testing.T) {
 	}
 }
 
-// The C parser borrows file descriptor 2 while it parses.
+// The C parser has code, compiled out in the version we use, that points file
+// descriptor 2 at a pipe of its own while it parses.
 func TestManyAtOnceLeaveStderrWhereItWas(t *testing.T) {
 	before, err := os.Stderr.Stat()
 	if err != nil {

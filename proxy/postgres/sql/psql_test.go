@@ -30,7 +30,7 @@ func TestPsqlsOwnQueriesReadSystemCatalogsAndNothingElse(t *testing.T) {
 	}
 }
 
-func read(t *testing.T, path string, into any) {
+func read(t testing.TB, path string, into any) {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -1,0 +1,44 @@
+package sql_test
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/sallyport/sallyport/internal/policy"
+	"github.com/sallyport/sallyport/proxy/postgres/sql"
+)
+
+var policyContext = policy.Context{
+	Session: policy.SessionContext{User: "bob", Database: "orders", Application: "psql"},
+	Task:    policy.TaskContext{ID: "PAY-1423", Type: "read", Requester: "bob"},
+}
+
+const typical = `SELECT o.id, o.status, c.name FROM orders o JOIN customers c ON c.id = o.customer_id
+WHERE o.status = 'paid' AND o.created_at > now() - interval '1 day' ORDER BY o.id LIMIT `
+
+func BenchmarkClassify(b *testing.B) {
+	b.Run("remembered", func(b *testing.B) {
+		c := sql.NewClassifier(1 << 20)
+		for b.Loop() {
+			c.Classify(typical + "10")
+		}
+	})
+	for name, text := range map[string]string{"typical": typical, "pgbench": "SELECT abalance FROM pgbench_accounts WHERE aid = "} {
+		b.Run("new/"+name, func(b *testing.B) {
+			c := sql.NewClassifier(1 << 20)
+			i := 0
+			for b.Loop() {
+				i++
+				c.Classify(text + strconv.Itoa(i))
+			}
+		})
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	grant := compile(b)
+	action := sql.NewClassifier(0).Classify(typical + "10")[0]
+	for b.Loop() {
+		grant.Decide(action, policyContext)
+	}
+}
