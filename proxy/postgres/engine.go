@@ -78,28 +78,26 @@ const (
 
 func (e *Engine) serve(ctx context.Context, conn net.Conn, s door) error {
 	c := &client{Conn: conn}
-	stop := context.AfterFunc(ctx, c.interrupt)
-	defer stop()
-	err := e.session(ctx, c, s)
+	asked, err := e.welcome(ctx, c, s)
+	if err == nil && asked != nil {
+		stop := context.AfterFunc(ctx, c.interrupt)
+		err = e.session(ctx, c, s, asked)
+		stop()
+	}
 	if reason := context.Cause(ctx); reason != nil {
 		err = reason
 	}
-	c.farewell(farewell(err))
-	if farewell(err) == nil {
+	last := farewell(err)
+	if last == nil {
 		return nil
 	}
+	c.farewell(last)
 	return err
 }
 
-// session is the life of one connection, up to the error that ends it.
-func (e *Engine) session(ctx context.Context, c *client, s door) error {
-	if err := c.SetDeadline(time.Now().Add(startupTimeout)); err != nil {
-		return err
-	}
-	asked, err := e.welcome(ctx, c, s)
-	if err != nil || asked == nil {
-		return err
-	}
+// session is the life of one connection after its start-up message, up to the error
+// that ends it.
+func (e *Engine) session(ctx context.Context, c *client, s door, asked *request) error {
 	if err := e.authenticate(ctx, c, s); err != nil {
 		return err
 	}
@@ -150,10 +148,10 @@ func (e *Engine) reach(ctx context.Context, c *client, s door, place *place, ask
 		return nil, cause(ctx, err)
 	}
 	state := s.State()
-	if state.Grant == nil || state.Grant.Postgres == nil {
+	if state.Grant == nil {
 		return nil, cause(ctx, session.ErrNotGranted)
 	}
-	if granted := state.Grant.Postgres.Database; asked.database != granted {
+	if granted := database(*state.Grant); asked.database != granted {
 		return nil, &fault{code: codeNoDatabase, message: "the grant is not for database \"" + printable(asked.database) + "\"",
 			hint: "Connect to database \"" + printable(granted) + "\"."}
 	}
@@ -167,6 +165,17 @@ func (e *Engine) reach(ctx context.Context, c *client, s door, place *place, ask
 		return nil, &fault{code: codeConnectionFailure, message: "the way to the target speaks another protocol"}
 	}
 	return up, nil
+}
+
+// database is the one that a grant is for.
+func database(g grant.Grant) string {
+	switch {
+	case g.Postgres != nil:
+		return g.Postgres.Database
+	case g.Policy.Grant.Postgres != nil:
+		return g.Policy.Grant.Postgres.Database
+	}
+	return ""
 }
 
 // unreachable is a target that no session could be opened on.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
@@ -22,14 +24,18 @@ const maxOpenings = 3
 // welcome speaks with a client up to its start-up message, and returns what it asks
 // for. Nil is a client that wanted no session: a cancel request, or a probe.
 func (e *Engine) welcome(ctx context.Context, c *client, s door) (*request, error) {
-	raw := &rewound{Conn: c.Conn}
+	raw := &opening{Conn: c.Conn, ctx: ctx, end: time.Now().Add(startupTimeout)}
+	defer raw.settle()
+	if err := raw.SetDeadline(raw.end); err != nil {
+		return nil, err
+	}
 	c.Conn = raw
 	first, err := raw.peek()
 	if err != nil {
 		return nil, errLeft
 	}
 	if first == tlsHandshake {
-		if err := c.startTLS(ctx, raw, s.TLS()); err != nil {
+		if err := c.startTLS(raw, s.TLS()); err != nil {
 			return nil, err
 		}
 		// RFC 7301 keeps another protocol's client from being led here.
@@ -53,7 +59,7 @@ func (e *Engine) welcome(ctx context.Context, c *client, s door) (*request, erro
 			_, err = c.Write([]byte{'N'})
 		default:
 			if _, err = c.Write([]byte{'S'}); err == nil {
-				err = c.startTLS(ctx, raw, s.TLS())
+				err = c.startTLS(raw, s.TLS())
 			}
 		}
 		if err != nil {
@@ -66,11 +72,11 @@ func (e *Engine) welcome(ctx context.Context, c *client, s door) (*request, erro
 // startTLS takes the client's handshake. Nothing has been read before it that is
 // not used up: bytes sent in plaintext to be taken for the client's own are read by
 // the handshake, which fails (CVE-2021-23214).
-func (c *client) startTLS(ctx context.Context, raw net.Conn, config *tls.Config) error {
+func (c *client) startTLS(raw net.Conn, config *tls.Config) error {
 	config = config.Clone()
 	config.NextProtos = []string{alpn}
 	conn := tls.Server(raw, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
+	if err := conn.Handshake(); err != nil {
 		// No message can follow a handshake that failed.
 		c.torn = true
 		return err
@@ -130,26 +136,52 @@ func (e *Engine) authenticate(ctx context.Context, c *client, s door) error {
 	return s.AuthenticateToken(ctx, grant.Secret(token))
 }
 
-// rewound is a connection whose first byte has been looked at.
-type rewound struct {
+// opening is a connection up to its start-up message: its first byte has been looked
+// at, and a session that ends, or has ended before it began, leaves it time to get
+// there. Only inside TLS does a client believe what it is told.
+type opening struct {
 	net.Conn
+	ctx   context.Context
 	first []byte
+	// end of the phase, earlier once the session must end.
+	end     time.Time
+	ending  bool
+	settled bool
 }
 
-func (r *rewound) peek() (byte, error) {
+// settle ends the phase: deadlines hold from now on.
+func (r *opening) settle() { r.settled = true }
+
+// patient sets the phase's own deadline in place of one that has passed, if there is
+// time left.
+func (r *opening) patient() bool {
+	now := time.Now()
+	if r.ctx.Err() != nil && !r.ending {
+		r.ending = true
+		r.end = now.Add(farewellTimeout - farewellTimeout/4)
+	}
+	return !r.settled && now.Before(r.end) && r.SetReadDeadline(r.end) == nil
+}
+
+func (r *opening) peek() (byte, error) {
 	var first [1]byte
-	if _, err := io.ReadFull(r.Conn, first[:]); err != nil {
+	if _, err := io.ReadFull(r, first[:]); err != nil {
 		return 0, err
 	}
 	r.first = first[:]
 	return first[0], nil
 }
 
-func (r *rewound) Read(p []byte) (int, error) {
+func (r *opening) Read(p []byte) (int, error) {
 	if len(r.first) > 0 && len(p) > 0 {
 		n := copy(p, r.first)
 		r.first = r.first[n:]
 		return n, nil
 	}
-	return r.Conn.Read(p)
+	for {
+		n, err := r.Conn.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !r.patient() {
+			return n, err
+		}
+	}
 }
