@@ -60,6 +60,9 @@ func toUnstructured(scheme *runtime.Scheme, object client.Object) (*unstructured
 	out := &unstructured.Unstructured{Object: content}
 	out.SetGroupVersionKind(gvk)
 	out.SetManagedFields(nil)
+	if status, ok := content["status"].(map[string]any); ok && len(status) == 0 {
+		delete(content, "status")
+	}
 	return out, nil
 }
 

@@ -6,82 +6,17 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
-	"k8s.io/streaming/pkg/httpstream"
-	"k8s.io/streaming/pkg/httpstream/spdy"
+
+	"github.com/sallyport/sallyport/internal/cli/tunnel/tunneltest"
 )
 
-// kubelet answers port-forwards of one pod by SPDY; what arrives at the pod's port
-// is answered by pod.
-type kubelet struct {
-	t   *testing.T
-	pod func(stream io.ReadWriter) error
-
-	mutex       sync.Mutex
-	connections []httpstream.Connection
-	ports       []string
-}
-
-func (k *kubelet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != "/api/v1/namespaces/sallyport-proxies/pods/sp-1/portforward" || !strings.HasPrefix(r.Header.Get("Upgrade"), "SPDY") {
-		http.Error(w, "no such thing", http.StatusForbidden)
-		return
-	}
-	if _, err := httpstream.Handshake(r, w, []string{protocol}); err != nil {
-		k.t.Errorf("handshake: %v", err)
-		return
-	}
-	streams := make(chan httpstream.Stream, 16)
-	connection := spdy.NewResponseUpgrader().UpgradeResponse(w, r, func(stream httpstream.Stream, _ <-chan struct{}) error {
-		streams <- stream
-		return nil
-	})
-	k.mutex.Lock()
-	k.connections = append(k.connections, connection)
-	k.mutex.Unlock()
-	failures := map[string]httpstream.Stream{}
-	var running sync.WaitGroup
-	defer running.Wait()
-	for {
-		select {
-		case stream := <-streams:
-			id := stream.Headers().Get(corev1.PortForwardRequestIDHeader)
-			if stream.Headers().Get(corev1.StreamType) == corev1.StreamTypeError {
-				failures[id] = stream
-				continue
-			}
-			k.mutex.Lock()
-			k.ports = append(k.ports, stream.Headers().Get(corev1.PortHeader))
-			k.mutex.Unlock()
-			failure := failures[id]
-			running.Go(func() {
-				if err := k.pod(stream); err != nil {
-					_, _ = io.WriteString(failure, err.Error())
-				}
-				_ = stream.Close()
-				_ = failure.Close()
-			})
-		case <-connection.CloseChan():
-			return
-		}
-	}
-}
-
-func (k *kubelet) lose() {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	for _, c := range k.connections {
-		_ = c.Close()
-	}
-}
+const path = "/api/v1/namespaces/sallyport-proxies/pods/sp-1/portforward"
 
 func echo(stream io.ReadWriter) error {
 	_, err := io.Copy(stream, stream)
@@ -89,9 +24,9 @@ func echo(stream io.ReadWriter) error {
 }
 
 // open starts a kubelet and a tunnel to it; reports are collected.
-func open(t *testing.T, pod func(io.ReadWriter) error) (*kubelet, *Tunnel, <-chan error) {
+func open(t *testing.T, pod func(io.ReadWriter) error) (*tunneltest.Kubelet, *Tunnel, <-chan error) {
 	t.Helper()
-	k := &kubelet{t: t, pod: pod}
+	k := &tunneltest.Kubelet{T: t, Path: path, Pod: pod}
 	server := httptest.NewServer(k)
 	t.Cleanup(server.Close)
 	dialer, err := Dialer(&rest.Config{Host: server.URL}, "sallyport-proxies", "sp-1")
@@ -160,10 +95,8 @@ func TestEachLocalConnectionHasItsOwnStreams(t *testing.T) {
 	if got := ask(t, first, "select 1"); got != "select 1" {
 		t.Errorf("got %q", got)
 	}
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	if len(k.connections) != 1 || strings.Join(k.ports, " ") != "5432 5432" {
-		t.Errorf("%d connections to the API server, ports %q", len(k.connections), k.ports)
+	if connections, ports := k.Seen(); connections != 1 || strings.Join(ports, " ") != "5432 5432" {
+		t.Errorf("%d connections to the API server, ports %q", connections, ports)
 	}
 }
 
@@ -177,7 +110,7 @@ func TestALostConnectionEndsItsClientsAndTheNextOneReconnects(t *testing.T) {
 	if _, err := io.ReadFull(victim, make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	k.lose()
+	k.Lose()
 	if rest, err := io.ReadAll(victim); len(rest) != 0 {
 		t.Errorf("%q %v", rest, err)
 	}
@@ -208,7 +141,7 @@ func TestATunnelListensOnLoopbackAloneAndSaysWhatItMayNot(t *testing.T) {
 	if host, _, _ := net.SplitHostPort(tunnel.listener.Addr().String()); host != "127.0.0.1" {
 		t.Errorf("listens on %s", host)
 	}
-	server := httptest.NewServer(&kubelet{t: t, pod: echo})
+	server := httptest.NewServer(&tunneltest.Kubelet{T: t, Path: path, Pod: echo})
 	t.Cleanup(server.Close)
 	dialer, err := Dialer(&rest.Config{Host: server.URL}, "sallyport-proxies", "another-pod")
 	if err != nil {
