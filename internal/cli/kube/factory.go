@@ -45,6 +45,8 @@ func (f *Factory) Client() (client.WithWatch, error) {
 	if err != nil {
 		return nil, err
 	}
+	config = rest.CopyConfig(config)
+	config.QPS = -1 // the API server's own fairness bounds us
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err

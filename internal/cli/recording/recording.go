@@ -7,81 +7,112 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
+	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
 
+	"github.com/sallyport/sallyport/internal/reader/readerapi"
 	"github.com/sallyport/sallyport/internal/record"
 )
 
 // Source is the recordings of one request.
 type Source struct {
-	client          rest.Interface
-	namespace, name string
+	client rest.Interface
+	path   string
 }
 
-// Session is one session's recording as the reader lists it.
-type Session struct {
-	ID       string    `json:"id"`
-	Bytes    int64     `json:"bytes"`
-	Modified time.Time `json:"modified"`
-}
-
-// maxList bounds the answer that lists sessions, in bytes.
+// maxList bounds the answer that lists recordings, in bytes.
 const maxList = 4 << 20
 
 // Of is the recordings of a request.
 func Of(config *rest.Config, namespace, name string) (*Source, error) {
 	config = rest.CopyConfig(config)
 	config.NegotiatedSerializer = serializer.NewCodecFactory(runtime.NewScheme()).WithoutConversion()
-	// A recording may be long, and its reader slow: the context bounds it.
-	config.Timeout = 0
+	config.QPS = -1 // the API server's own fairness bounds us
 	client, err := rest.UnversionedRESTClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("reach the API server: %w", err)
 	}
-	return &Source{client: client, namespace: namespace, name: name}, nil
+	return &Source{client: client, path: readerapi.Path(namespace, name)}, nil
 }
 
-func (s *Source) get() *rest.Request {
-	return s.client.Get().AbsPath("/apis/subresources.access.sallyport.dev/v1alpha1/namespaces", s.namespace, "taskaccessrequests", s.name, "recording")
-}
-
-// Sessions lists the sessions, as the reader orders them.
-func (s *Source) Sessions(ctx context.Context) ([]Session, error) {
-	body, err := s.get().Stream(ctx)
+// List says which recordings there are.
+func (s *Source) List(ctx context.Context) (*readerapi.RecordingList, error) {
+	body, err := s.client.Get().AbsPath(s.path).Stream(ctx)
 	if err != nil {
 		return nil, explained(err)
 	}
 	defer func() { _ = body.Close() }()
-	var list struct {
-		Sessions []Session `json:"sessions"`
+	list := &readerapi.RecordingList{}
+	if err := json.NewDecoder(io.LimitReader(body, maxList)).Decode(list); err != nil {
+		return nil, fmt.Errorf("list the recordings: %w", err)
 	}
-	if err := json.NewDecoder(io.LimitReader(body, maxList)).Decode(&list); err != nil {
-		return nil, fmt.Errorf("list the sessions: %w", err)
-	}
-	return list.Sessions, nil
+	return list, nil
 }
 
-// Open streams one session's recording, raw as it was written.
+// Open reads one session's recording from its beginning, raw as it was written, to
+// its end as it is when that is reached.
 func (s *Source) Open(ctx context.Context, session string) (io.ReadCloser, error) {
 	if err := record.CheckIdentifier(session); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("session %w", err)
 	}
-	body, err := s.get().Param("session", session).Stream(ctx)
-	if err != nil {
-		return nil, explained(err)
-	}
-	return body, nil
+	r := &reader{ctx: ctx, source: s, session: session}
+	// The first chunk is asked for here, so that what is refused is refused here.
+	return r, r.next()
 }
 
-// explained tells a cluster without the reader from a request without recordings.
+// reader reads chunk after chunk; an empty one is the end.
+type reader struct {
+	ctx     context.Context
+	source  *Source
+	session string
+	// offset reached, and where the chunk that is being read began.
+	offset, began int64
+	chunk         io.ReadCloser
+}
+
+func (r *reader) next() error {
+	request := r.source.client.Get().AbsPath(r.source.path).
+		Param(readerapi.ParameterSession, r.session).
+		Param(readerapi.ParameterOffset, strconv.FormatInt(r.offset, 10))
+	chunk, err := request.Stream(r.ctx)
+	if err != nil {
+		return explained(err)
+	}
+	r.chunk, r.began = chunk, r.offset
+	return nil
+}
+
+// Read implements io.Reader.
+func (r *reader) Read(p []byte) (int, error) {
+	for {
+		n, err := r.chunk.Read(p)
+		r.offset += int64(n)
+		if n > 0 || !errors.Is(err, io.EOF) {
+			if errors.Is(err, io.EOF) {
+				err = nil // the next Read finds it again
+			}
+			return n, err
+		}
+		if r.offset == r.began {
+			return 0, io.EOF
+		}
+		if err := errors.Join(r.chunk.Close(), r.next()); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Close implements io.Closer.
+func (r *reader) Close() error { return r.chunk.Close() }
+
+// explained tells a cluster whose reader is away from a request without recordings.
 func explained(err error) error {
 	if apierrors.IsServiceUnavailable(err) {
-		return errors.New("the reader of recordings does not answer: kubectl get apiservice v1alpha1.subresources.access.sallyport.dev")
+		return errors.New("the reader of recordings does not answer: kubectl get apiservice " + readerapi.Version + "." + readerapi.Group)
 	}
 	return err
 }
