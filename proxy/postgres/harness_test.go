@@ -24,6 +24,7 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/pgtest"
+	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/proxy/postgres/sql"
 	"github.com/sallyport/sallyport/proxy/server"
@@ -100,12 +101,12 @@ func upstream(user string) grant.PostgresUpstream {
 
 // policy grants the rows of orders, and no more.
 func ordersPolicy() v1alpha1.AccessPolicySpec {
-	policy := sessiontest.ReadOrders()
-	policy.Session.MaxConcurrent = 64
-	policy.Grant.Postgres.Relations[0].Privileges = []v1alpha1.RelationPrivilege{
+	spec := sessiontest.ReadOrders()
+	spec.Session.MaxConcurrent = 64
+	spec.Grant.Postgres.Relations[0].Privileges = []v1alpha1.RelationPrivilege{
 		v1alpha1.PrivilegeSelect, v1alpha1.PrivilegeInsert, v1alpha1.PrivilegeUpdate, v1alpha1.PrivilegeDelete,
 	}
-	return policy
+	return spec
 }
 
 // proxy is the engine, served on loopback for one task.
@@ -130,7 +131,7 @@ func newProxy(t testing.TB, changes ...change) *proxy {
 	t.Helper()
 	needTarget(t)
 	options := Options{Classify: sql.NewClassifier(1 << 20).Classify, Log: logr.Discard()}
-	policy, up, waiting := ordersPolicy(), upstream("by_scram"), false
+	spec, up, waiting := ordersPolicy(), upstream("by_scram"), false
 	sessionChange := func(o *session.Options) { o.Dial = Dialer{}.Dial }
 	var also []func(*session.Options)
 	for _, c := range changes {
@@ -138,7 +139,7 @@ func newProxy(t testing.TB, changes ...change) *proxy {
 			c.options(&options)
 		}
 		if c.policy != nil {
-			c.policy(&policy)
+			c.policy(&spec)
 		}
 		if c.up != nil {
 			c.up(&up)
@@ -149,7 +150,7 @@ func newProxy(t testing.TB, changes ...change) *proxy {
 		waiting = waiting || c.waiting
 	}
 	task := sessiontest.New(t, sessiontest.Waiting, append([]func(*session.Options){sessionChange}, also...)...)
-	p := &proxy{Task: task, engine: New(options), folder: t.TempDir(), granted: sessiontest.Granted(policy, &up)(task.Key)}
+	p := &proxy{Task: task, engine: New(options), folder: t.TempDir(), granted: sessiontest.Granted(spec, &up)(task.Key)}
 	if !waiting {
 		p.grant()
 	}
@@ -316,6 +317,11 @@ func (p *proxy) plain(t testing.TB) net.Conn {
 		t.Fatal(err)
 	}
 	return conn
+}
+
+// blind judges nothing: each text is one statement that touches nothing.
+func blind(string) []policy.Action {
+	return []policy.Action{{Protocol: "postgres", Kind: "select", Statements: 1}}
 }
 
 // sqlState of an error, "" if it has none.
