@@ -1,0 +1,149 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/record"
+)
+
+// What stands before each line but an operation's first says whose it is, so that
+// nothing that a client typed can look like a verdict or a value: a text's further
+// lines, a value, a fact of the proxy's own.
+const (
+	further = "               | "
+	bind    = "               $"
+	fact    = "               > "
+)
+
+// text prints a recording as a session to be read.
+func text(out io.Writer, reader *record.Reader) error {
+	p := &printer{out: out}
+	for {
+		event, err := reader.Next()
+		if err == nil {
+			p.event(event)
+			if p.err != nil {
+				return p.err
+			}
+			continue
+		}
+		p.endText()
+		if errors.Is(err, io.EOF) {
+			return p.err
+		}
+		p.printf("# %s\n", record.PrintableLine(err.Error()))
+		return errors.Join(err, p.err)
+	}
+}
+
+type printer struct {
+	out io.Writer
+	err error
+	// open says that an operation's text or value is being printed.
+	open bool
+	// values of the operation so far.
+	values int
+}
+
+func (p *printer) printf(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.out, format, args...)
+	}
+}
+
+func (p *printer) event(event record.Event) {
+	if event.Type != record.EventPart {
+		p.endText()
+	}
+	switch {
+	case event.Start != nil:
+		p.start(event.Time, event.Start)
+	case event.Operation != nil:
+		o := event.Operation
+		p.printf("%s  %s ", clock(event.Time), number(o.ID))
+		p.values, p.open = 0, true
+		p.text(o.Text)
+		p.list(o.Values, false)
+	case event.Part != nil:
+		p.text(event.Part.Text)
+		p.list(event.Part.Values, event.Part.Joined)
+	case event.Verdict != nil:
+		p.verdict(event.Verdict)
+	case event.Result != nil:
+		p.result(event.Result)
+	case event.Stream != nil:
+		p.printf("%s%s %d bytes to the target, SHA-256 %s\n", fact, number(event.Stream.Operation), event.Stream.Bytes, line(event.Stream.SHA256))
+	case event.End != nil:
+		p.printf("# ended %s: %s (%d allowed, %d refused)\n", event.Time.Format(time.RFC3339), line(event.End.Reason), event.End.Allowed, event.End.Refused)
+	default:
+		p.printf("%s  -- %s\n", clock(event.Time), indent(event.Notice))
+	}
+}
+
+func (p *printer) start(at time.Time, s *record.Start) {
+	p.printf("# session %s of task %s, request %s/%s\n", line(s.Session), line(s.Task), line(s.Namespace), line(s.Request))
+	p.printf("# %s from %s, known by %s\n", line(s.User), line(s.Remote), line(s.Proof))
+	p.printf("# %s target %s", line(s.Protocol), line(s.Target))
+	for _, name := range slices.Sorted(maps.Keys(s.Attributes)) {
+		p.printf(", %s %s", line(name), line(s.Attributes[name]))
+	}
+	p.printf("\n# began %s\n", at.Format(time.RFC3339))
+}
+
+func (p *printer) text(text record.Text) { p.printf("%s", indent(string(text))) }
+
+// list prints values, the first perhaps the rest of the last.
+func (p *printer) list(values []record.Text, joined bool) {
+	for i, value := range values {
+		if i > 0 || !joined {
+			p.values++
+			p.printf("\n%s%d = ", bind, p.values)
+		}
+		p.printf("%s", line(string(value)))
+	}
+}
+
+func (p *printer) endText() {
+	if p.open {
+		p.printf("\n")
+	}
+	p.open = false
+}
+
+func (p *printer) verdict(v *record.Verdict) {
+	word := map[string]string{"Allow": "allowed", "Deny": "REFUSED"}[v.Effect]
+	if word == "" {
+		word = line(v.Effect)
+	}
+	p.printf("%s%s %s by policy %s, rule %s", fact, number(v.Operation), word, line(v.Policy), line(v.Rule))
+	if v.Message != "" {
+		p.printf(": %s", indent(v.Message))
+	}
+	p.printf("\n")
+}
+
+func (p *printer) result(r *record.Result) {
+	p.printf("%s%s ", fact, number(r.Operation))
+	if r.Error != "" {
+		p.printf("error: %s\n", indent(r.Error))
+		return
+	}
+	p.printf("%s (%d rows, %d bytes)\n", line(r.Tag), r.Rows, r.Bytes)
+}
+
+func number(operation int64) string { return fmt.Sprintf("[%d]", operation) }
+
+func clock(at time.Time) string { return at.Format("15:04:05.000") }
+
+func line(text string) string { return record.PrintableLine(text) }
+
+// indent keeps a text's further lines behind their mark.
+func indent(text string) string {
+	return strings.ReplaceAll(record.Printable(text), "\n", "\n"+further)
+}
