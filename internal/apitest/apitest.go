@@ -60,7 +60,7 @@ func Start(t testing.TB) *Server {
 	if shared != nil {
 		return shared
 	}
-	server, err := start(assets(t))
+	server, err := start(Assets(t))
 	if err != nil {
 		t.Fatalf("start an API server: %v", err)
 	}
@@ -119,8 +119,9 @@ func Root(elements ...string) string {
 	return filepath.Join(append([]string{filepath.Dir(here), "..", ".."}, elements...)...)
 }
 
-// assets is the folder with etcd and kube-apiserver.
-func assets(t testing.TB) string {
+// Assets is the folder with etcd, kube-apiserver and kubectl, for a test that needs an
+// API server of its own.
+func Assets(t testing.TB) string {
 	t.Helper()
 	candidates := []string{os.Getenv("KUBEBUILDER_ASSETS")}
 	if cache, err := os.UserCacheDir(); err == nil {
