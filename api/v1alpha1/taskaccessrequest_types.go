@@ -23,6 +23,7 @@ import (
 // +kubebuilder:printcolumn:name="Evidence",type=string,JSONPath=`.status.teardown.message`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="a TaskAccessRequest's name has at most 63 characters"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.ended) || (has(self.status) && has(self.status.ended) && self.status.ended == oldSelf.status.ended)",message="an end is final"
 type TaskAccessRequest struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -192,7 +193,6 @@ type TaskAccessRequestStatus struct {
 	// ended says why the request came to its end: closed, denied, expired, void.
 	// Once set it never changes, and nothing is granted any more.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="an end is final"
 	Ended *Ended `json:"ended,omitempty"`
 	// closedAt is when the target had proved that the credential is gone.
 	// +optional

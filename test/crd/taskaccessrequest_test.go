@@ -160,3 +160,24 @@ func TestATaskAccessRequestIsOpenByDefault(t *testing.T) {
 		t.Errorf("state is %v, want Open", state)
 	}
 }
+
+func TestREV3_ATaskAccessRequestsEndIsFinal(t *testing.T) {
+	t.Parallel()
+	c := apitest.Start(t).Client
+	const want = "an end is final"
+	for _, row := range []row{
+		{"for another reason", put("/status/ended/reason", `"Closed"`), want},
+		{"in other words", put("/status/ended/message", `"never mind"`), want},
+		{"it disappears", del("/status/ended"), want},
+		{"it disappears with the status", del("/status"), want},
+		{"what is beside it changes", put("/status/review", `"x"`), ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			object := stored(t, request)
+			ended := `{"ended":{"reason":"Denied","message":"by alice","at":"2030-01-01T00:00:00Z"}}`
+			judge(t, c.Status().Patch(within(t), object, rawPatch(put("/status", ended))), "")
+			judge(t, c.Status().Patch(within(t), object, rawPatch(row.patch)), row.want)
+		})
+	}
+}
