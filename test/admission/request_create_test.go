@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -130,6 +131,27 @@ func TestREV6_WithoutTheStampOnlyOnesOwnNameIsAccepted(t *testing.T) {
 			test.change(&request.Spec.Requester)
 			judge(t, acting.Create(testContext(t), request), test.want)
 		})
+	}
+}
+
+// Whoever applies a manifest applies it again, and it does not name the requester.
+func TestApplyingARequestAgainChangesNothing(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	manifest := c.file(t, "config", "samples", "request.yaml")
+	manifest.SetNamespace(c.Namespace(t.Context(), t))
+	var generations []int64
+	for range 2 {
+		applied := manifest.DeepCopy()
+		must(t, c.as(bob).Apply(testContext(t), client.ApplyConfigurationFromUnstructured(applied), client.FieldOwner("kubectl")))
+		name, _, err := unstructured.NestedString(applied.Object, "spec", "requester", "username")
+		if err != nil || name != "bob" {
+			t.Errorf("the requester is %q (%v), want bob", name, err)
+		}
+		generations = append(generations, applied.GetGeneration())
+	}
+	if diff := cmp.Diff([]int64{1, 1}, generations); diff != "" {
+		t.Errorf("generations (-want +got):\n%s", diff)
 	}
 }
 

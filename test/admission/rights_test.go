@@ -251,6 +251,10 @@ func TestTheSamplesApplyAndMean(t *testing.T) {
 		c.await(t, "carol", nil, v1alpha1.VerbReview, "accesspolicies", "payments", policy)
 	}
 	c.await(t, "alice", nil, v1alpha1.VerbClose, "taskaccessrequests", "payments", "pay-1423")
+	c.await(t, "alice", nil, "get", "taskaccessrequests/recording", "payments", "pay-1423")
+	if c.may(t, "bob", bob.Groups, "get", v1alpha1.GroupName, "taskaccessrequests/recording", "payments", "pay-1423") {
+		t.Error("bob may replay, which the samples give to alice alone")
+	}
 	if c.may(t, "alice", alice.Groups, v1alpha1.VerbUse, v1alpha1.GroupName, "accesspolicies", "payments", "orders-fix") {
 		t.Error("alice may use a policy that the samples give to engineering")
 	}
