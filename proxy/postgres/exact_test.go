@@ -1,0 +1,98 @@
+package postgres
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgproto3"
+	"pgregory.net/rapid"
+
+	"github.com/sallyport/sallyport/internal/record"
+)
+
+// executed is a line of the target's log that says what it ran.
+var executed = regexp.MustCompile(`(?:statement|execute [^:]*): (SELECT '[^']*')`)
+
+// TestPG8_WhatRunsIsWhatWasAdmitted plays pipelines over two names, with failures
+// that make the target skip what a client hoped for, and compares what the target
+// ran with what was recorded as run, in order.
+func TestPG8_WhatRunsIsWhatWasAdmitted(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t)
+	round := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		round++
+		mark := fmt.Sprintf("exact%d", round)
+		r := p.ready(t)
+		defer r.conn.Close()
+		name := rapid.SampledFrom([]string{"", "a", "b"})
+		texts, syncs := 0, 0
+		var messages []pgproto3.FrontendMessage
+		for range rapid.IntRange(5, 40).Draw(rt, "messages") {
+			switch rapid.IntRange(0, 11).Draw(rt, "kind") {
+			case 0, 1, 2:
+				texts++
+				messages = append(messages, parse(name.Draw(rt, "statement"), fmt.Sprintf("SELECT '%s.%d'", mark, texts)))
+			case 3, 4:
+				messages = append(messages, bind(name.Draw(rt, "portal"), name.Draw(rt, "statement")))
+			case 5, 6:
+				messages = append(messages, execute(name.Draw(rt, "portal"), 0))
+			case 7:
+				messages = append(messages, &pgproto3.Close{ObjectType: rapid.SampledFrom([]byte{'S', 'P'}).Draw(rt, "object"), Name: name.Draw(rt, "name")})
+			case 8:
+				// The target refuses this one, and skips what follows.
+				messages = append(messages, parse("c", "SELECT no_such_column FROM orders"))
+			case 9:
+				messages = append(messages, parse("c", "SELECT * FROM salaries"))
+			case 10:
+				messages = append(messages, query(rapid.SampledFrom([]string{"BEGIN", "COMMIT", "ROLLBACK", "SELECT '" + mark + ".simple'", "SELECT no_such_column FROM orders"}).Draw(rt, "query")))
+			case 11:
+				syncs++
+				messages = append(messages, syncUp())
+			}
+		}
+		last := "SELECT '" + mark + ".last'"
+		messages = append(messages, syncUp(), query("ROLLBACK"), query(last))
+		r.write(messages...)
+		for r.next() != "row "+mark+".last" {
+		}
+		r.untilReady()
+
+		var ran []string
+		for _, match := range executed.FindAllStringSubmatch(target.Log(), -1) {
+			if strings.Contains(match[1], "'"+mark+".") {
+				ran = append(ran, match[1])
+			}
+		}
+		recorded := p.ran(t, mark)
+		// An Execute of a portal that has ended is logged, and returns nothing.
+		if diff := cmp.Diff(slices.Compact(ran), slices.Compact(recorded)); diff != "" {
+			rt.Fatalf("the target ran (-), recorded as run (+):\n%s", diff)
+		}
+	})
+}
+
+// ran is the texts whose operations have a result without an error, in order.
+func (p *proxy) ran(t testing.TB, mark string) []string {
+	t.Helper()
+	texts := map[int64]string{}
+	var list []string
+	for _, event := range p.events(t) {
+		switch event.Type {
+		case record.EventOperation:
+			texts[event.Operation.ID] = string(event.Operation.Text)
+		case record.EventResult:
+			if text := texts[event.Result.Operation]; strings.HasPrefix(event.Result.Tag, "SELECT") && strings.Contains(text, "'"+mark+".") {
+				list = append(list, text)
+			}
+		}
+		if event.Type == record.EventEnd {
+			clear(texts)
+		}
+	}
+	return list
+}
