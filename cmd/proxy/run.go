@@ -39,25 +39,25 @@ func run(ctx context.Context, o options, log logr.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer recordings.Close()
+	defer func() { _ = recordings.Close() }()
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	var health net.Listener
 	if o.healthListen != "" {
 		if health, err = net.Listen("tcp", o.healthListen); err != nil {
 			return fmt.Errorf("listen for health probes: %w", err)
 		}
-		defer health.Close()
+		defer func() { _ = health.Close() }()
 	}
 
 	status := newStatus(source, listener.Addr())
 	task, err := session.NewTask(session.Options{
 		Protocol: "postgres", Recordings: recordings, Dial: postgres.Dialer{}.Dial,
 		Certificate: source.Certificate, Authenticate: authenticate(source),
-		Report: status.sessions, LastContact: source.LastContact, Log: log.WithName("session"),
+		Report: status.sessions, LastContact: source.LastContact, Now: time.Now, Log: log.WithName("session"),
 	})
 	if err != nil {
 		return err

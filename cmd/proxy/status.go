@@ -24,7 +24,7 @@ type status struct {
 func newStatus(source control.Source, listening net.Addr) *status {
 	s := &status{source: source}
 	if tcp, ok := listening.(*net.TCPAddr); ok {
-		s.report.Port = int32(tcp.Port) //nolint:gosec // A port has 16 bits.
+		s.report.Port = int32(tcp.Port)
 	}
 	return s
 }

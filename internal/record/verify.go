@@ -70,12 +70,10 @@ func (s *Summary) take(event Event) {
 		s.First, s.Start = event.Time, event.Start
 	}
 	s.Last = event.Time
-	switch event.Type {
-	case EventOperation:
+	if event.Type == EventOperation {
 		s.Operations++
-	case EventEnd:
-		s.End = event.End
 	}
+	s.End = event.End
 }
 
 func (e Expectation) header(header Header) error {

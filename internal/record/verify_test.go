@@ -70,8 +70,7 @@ func TestREC2_ACutRecordingIsIncompleteNeverValid(t *testing.T) {
 	data, heads := session(t)
 	for n := range data {
 		_, err := verify(data[:n], nil)
-		var incomplete *record.IncompleteError
-		if !errors.As(err, &incomplete) {
+		if _, ok := errors.AsType[*record.IncompleteError](err); !ok {
 			t.Fatalf("cut after %d bytes: %v", n, err)
 		}
 		if _, err := verify(data[:n], &heads[len(heads)-1]); !isCorrupt(err) {

@@ -27,6 +27,9 @@ const (
 	acceptPause = 50 * time.Millisecond
 )
 
+// past is a deadline that has passed: it ends every blocking call.
+var past = time.Unix(1, 0)
+
 // Server serves one task with one engine.
 type Server struct {
 	Engine session.Engine
@@ -116,9 +119,7 @@ func interrupt(ctx context.Context, conn net.Conn) (done func()) {
 		case <-over:
 			return
 		}
-		now := time.Now()
-		_ = conn.SetWriteDeadline(now.Add(farewell))
-		_ = conn.SetReadDeadline(now)
+		_ = conn.SetReadDeadline(past)
 		timer := time.NewTimer(farewell)
 		defer timer.Stop()
 		select {
@@ -136,11 +137,12 @@ func interrupt(ctx context.Context, conn net.Conn) (done func()) {
 // hangUp closes after the client had a chance to read: bytes of its own that nobody
 // read would make close a reset, which discards the last message (RFC 1122, 4.2.2.13).
 func hangUp(conn net.Conn) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	half, ok := conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil || conn.SetDeadline(time.Now().Add(lingering)) != nil {
+	if !ok || half.CloseWrite() != nil || conn.SetReadDeadline(time.Time{}) != nil {
 		return
 	}
+	defer time.AfterFunc(lingering, func() { _ = conn.SetReadDeadline(past) }).Stop()
 	discarded := make([]byte, 4096)
 	for range 64 {
 		if _, err := conn.Read(discarded); err != nil {

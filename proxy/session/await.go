@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -30,6 +29,7 @@ func (s *Session) AwaitGrant(ctx context.Context, tell func(message string) erro
 			return s.task.usable()
 		case grant.Ended:
 			return &EndedError{state.Reason}
+		case grant.Waiting:
 		}
 		message := "waiting for the grant"
 		if state.Wait != "" {
@@ -88,7 +88,11 @@ func (s *Session) Dial(ctx context.Context, attributes map[string]string) (net.C
 	case err != nil:
 		return nil, fmt.Errorf("connect to the target: %w", err)
 	case !s.connections.add(conn):
-		return nil, errors.Join(context.Cause(s.context), ErrEnded)
+		return nil, context.Cause(s.context)
+	}
+	// Where the end has come meanwhile, it closes what was added.
+	if cause := context.Cause(s.context); cause != nil {
+		return nil, cause
 	}
 	return conn, nil
 }

@@ -42,7 +42,7 @@ type Options struct {
 	// HandshakeSeconds bounds the time from connection to Begin; 15 by default.
 	HandshakeSeconds int32
 	Log              logr.Logger
-	// Now is the clock; time.Now by default.
+	// Now is the clock, with a monotonic reading.
 	Now func() time.Time
 }
 
@@ -75,11 +75,9 @@ type Task struct {
 
 // NewTask starts a task that waits for its first Update.
 func NewTask(options Options) (*Task, error) {
-	if options.Recordings == nil || options.Dial == nil || options.Certificate == nil || options.Protocol == "" {
-		return nil, errors.New("a task needs Protocol, Recordings, Dial and Certificate")
-	}
-	if options.Now == nil {
-		options.Now = time.Now
+	if options.Recordings == nil || options.Dial == nil || options.Certificate == nil ||
+		options.Protocol == "" || options.Now == nil {
+		return nil, errors.New("a task needs Protocol, Recordings, Dial, Certificate and Now")
 	}
 	if options.HandshakeSeconds == 0 {
 		options.HandshakeSeconds = 15

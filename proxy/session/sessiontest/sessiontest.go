@@ -60,7 +60,7 @@ func New(t testing.TB, state func(Key) grant.State, change ...func(*session.Opti
 			}
 			return Requester, nil
 		},
-		Log: logr.Discard(),
+		Now: time.Now, Log: logr.Discard(),
 	}
 	for _, apply := range change {
 		apply(&options)

@@ -121,7 +121,7 @@ func (v *Volume) List(ctx context.Context) ([]store.Recording, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the recordings: %w", err)
 	}
-	defer directory.Close()
+	defer func() { _ = directory.Close() }()
 	var found []store.Recording
 	for seen := 0; seen < listLimit; {
 		entries, err := directory.ReadDir(256)
