@@ -15,9 +15,6 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -126,29 +123,6 @@ func (streamConn) SetDeadline(time.Time) error      { return nil }
 func (streamConn) SetReadDeadline(time.Time) error  { return nil }
 func (streamConn) SetWriteDeadline(time.Time) error { return nil }
 
-// cluster is the API server with a kubelet for one pod behind it.
-func cluster(t *testing.T, user *rest.Config, kubelet *tunneltest.Kubelet) *rest.Config {
-	t.Helper()
-	transport, err := rest.TransportFor(user)
-	if err != nil {
-		t.Fatal(err)
-	}
-	target, err := url.Parse(user.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	api := &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/portforward") {
-			kubelet.ServeHTTP(w, r)
-			return
-		}
-		api.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	return &rest.Config{Host: server.URL}
-}
-
 func TestPsqlRunsThroughTheTunnelAsTheRequester(t *testing.T) {
 	t.Parallel()
 	server := apitest.Start(t)
@@ -181,7 +155,13 @@ func TestPsqlRunsThroughTheTunnelAsTheRequester(t *testing.T) {
 	}
 	server.Allow(t.Context(), t, task.Namespace, "bob", "taskaccessrequests", []string{"get"})
 	kubelet := &tunneltest.Kubelet{T: t, Path: "/api/v1/namespaces/sallyport-proxies/pods/sp-1500/portforward", Pod: proxyPod(certificate)}
-	config := cluster(t, server.User(t, "bob"), kubelet)
+	config := apitest.Front(t, server.User(t, "bob"), func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/portforward") {
+			return false
+		}
+		kubelet.ServeHTTP(w, r)
+		return true
+	})
 
 	streams, _, out, errOut := genericiooptions.NewTestIOStreams()
 	o := &Options{
