@@ -235,6 +235,51 @@ func TestPsqlReadsIsRefusedAndIsRecorded(t *testing.T) {
 	}
 }
 
+func TestREC1_AfterKill9EveryOperationThatReachedTheTargetIsRecorded(t *testing.T) {
+	t.Parallel()
+	tr := try(t, time.Hour)
+	command := tr.psql(t.Context(), "client")
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(stdin, "SELECT item FROM orders WHERE id = 2;\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || got != "chair\n" {
+		t.Fatalf("%q, %v", got, err)
+	}
+	if err := tr.process.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-tr.exited
+	if err := errors.Join(stdin.Close(), ignoreExit(command.Wait())); err != nil {
+		t.Error(err)
+	}
+	names, err := filepath.Glob(filepath.Join(tr.directory, "*.rec"))
+	if err != nil || len(names) != 1 {
+		t.Fatal(names, err)
+	}
+	content, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = record.Verify(bytes.NewReader(content), record.Expectation{})
+	if _, ok := errors.AsType[*record.IncompleteError](err); !ok {
+		t.Error(err)
+	}
+	if !bytes.Contains(content, []byte("SELECT item FROM orders WHERE id = 2;")) || !bytes.Contains(content, []byte(`"effect":"Allow"`)) {
+		t.Errorf("%s", content)
+	}
+}
+
 func TestSSH1_PsqlWithAnotherKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	tr := try(t, time.Hour)

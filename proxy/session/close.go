@@ -62,6 +62,9 @@ func (t *Task) leave(s *Session) {
 		return
 	}
 	t.counters.active--
+	if known := t.counters.of(s.id); known != nil {
+		known.gone = true
+	}
 	t.counters.urgent = true
 	t.report()
 }

@@ -256,3 +256,30 @@ func TestReportsAreCoalescedAndTheLastIsTrue(t *testing.T) {
 		t.Errorf("%+v", last)
 	}
 }
+
+func TestHeadsAreBoundedAndCountsAreNot(t *testing.T) {
+	t.Parallel()
+	var last session.Report
+	task := sessiontest.New(t, granted(), func(o *session.Options) {
+		o.Report = func(r session.Report) { last = r }
+	})
+	staying := task.Begin(t)
+	for range 70 {
+		s := task.Begin(t)
+		if _, err := s.Admit(t.Context(), read("orders")); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := staying.Admit(t.Context(), read("customers")); err == nil {
+		t.Fatal("not refused")
+	}
+	if err := errors.Join(staying.Close(nil), task.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if len(last.Heads) != 64 || last.Heads[0].Session != staying.ID() || last.Total != 71 || last.Allowed != 70 || last.Refused != 1 {
+		t.Errorf("%d heads, %+v", len(last.Heads), last)
+	}
+}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/record"
@@ -30,36 +31,42 @@ type counters struct {
 	reportedAt               time.Time
 }
 
-// progress of one session.
+// progress of one session, which has left once it is gone.
 type progress struct {
 	head             record.Head
 	allowed, refused int64
+	gone             bool
 }
 
 // recorded takes a session's newest head.
 func (t *Task) recorded(head record.Head, allowed, refused int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := progress{head, allowed, refused}
-	for i := range t.counters.sessions {
-		if t.counters.sessions[i].head.Session == head.Session {
-			t.counters.sessions[i] = now
-			t.report()
-			return
-		}
+	now := progress{head: head, allowed: allowed, refused: refused}
+	if known := t.counters.of(head.Session); known != nil {
+		*known = now
+	} else {
+		t.counters.add(now)
 	}
-	t.counters.add(now)
 	t.report()
 }
 
-// add makes room by forgetting the oldest session that has ended.
-func (c *counters) add(now progress) {
-	for i := 0; i < len(c.sessions) && len(c.sessions) >= maxHeads; i++ {
-		if oldest := c.sessions[i]; oldest.head.Complete || i == len(c.sessions)-1 {
-			c.pastAllowed += oldest.allowed
-			c.pastRefused += oldest.refused
-			c.sessions = append(c.sessions[:i], c.sessions[i+1:]...)
+func (c *counters) of(session string) *progress {
+	for i := range c.sessions {
+		if c.sessions[i].head.Session == session {
+			return &c.sessions[i]
 		}
+	}
+	return nil
+}
+
+// add makes room by forgetting the oldest session that has left.
+func (c *counters) add(now progress) {
+	oldest := slices.IndexFunc(c.sessions, func(p progress) bool { return p.gone })
+	if len(c.sessions) >= maxHeads && oldest >= 0 {
+		c.pastAllowed += c.sessions[oldest].allowed
+		c.pastRefused += c.sessions[oldest].refused
+		c.sessions = slices.Delete(c.sessions, oldest, oldest+1)
 	}
 	c.sessions = append(c.sessions, now)
 }
