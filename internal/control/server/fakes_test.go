@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,7 +195,11 @@ type world struct {
 	timing  server.Timing
 	address string
 	stop    func()
+	// ahead is how far the manager's clock is ahead, in nanoseconds.
+	ahead atomic.Int64
 }
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 
 func newWorld(t *testing.T, timing server.Timing) *world {
 	t.Helper()
@@ -223,7 +228,7 @@ func (w *world) start() {
 	}
 	w.address = listener.Addr().String()
 	s, err := server.New(server.Options{
-		Keys: w.root, Reviews: w.tokens, Resolver: w.pods, Provider: w.tasks, Log: logr.Discard(), Now: time.Now, Timing: w.timing,
+		Keys: w.root, Reviews: w.tokens, Resolver: w.pods, Provider: w.tasks, Log: logr.Discard(), Now: w.now, Timing: w.timing,
 	})
 	if err != nil {
 		w.t.Fatal(err)

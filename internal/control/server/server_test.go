@@ -70,6 +70,22 @@ func TestAProxyHasACertificateOfItsTaskAlone(t *testing.T) {
 	}
 }
 
+func TestACertificateIsRenewedBeforeItEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, server.Timing{})
+	p := w.proxy(w.options("mine"))
+	p.next(t)
+	first, err := p.Certificate(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ahead.Store(int64(keys.TaskLifetime * 3 / 4))
+	gomega.NewWithT(t).Eventually(func() bool {
+		now, err := p.Certificate(nil)
+		return err == nil && now.Leaf.NotAfter.After(first.Leaf.NotAfter)
+	}).WithTimeout(10 * time.Second).Should(gomega.BeTrue())
+}
+
 func TestACallerThatDoesNotProveAProxyPodIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, token := range map[string]func(*authenticationv1.TokenReviewStatus){
