@@ -165,7 +165,8 @@ func (p *plugin) close() *cobra.Command {
 
 func (p *plugin) replay() *cobra.Command {
 	o := &replaying.Options{IOStreams: p.IOStreams, Factory: p.factory}
-	c := p.named("replay NAME", "Print what happened in a request's sessions", &o.Name, o)
+	c := p.optional("replay {NAME | --file FILE}", "Print what happened in a request's sessions", &o.Name, o)
+	c.Flags().StringVar(&o.File, "file", "", "A recording, instead of those of a request.")
 	c.Flags().StringVar(&o.Session, "session", "", "One session; all without it.")
 	c.Flags().StringVarP(&o.Output, "output", "o", "", "Output format: text or jsonl.")
 	return c
@@ -173,21 +174,18 @@ func (p *plugin) replay() *cobra.Command {
 
 func (p *plugin) verify() *cobra.Command {
 	o := &verifying.Options{IOStreams: p.IOStreams, Factory: p.factory}
-	c := &cobra.Command{
-		Use: "verify {NAME | --file FILE}", Short: "Check that recordings are whole and unchanged",
-		Long: "Check that recordings are whole and unchanged, against the heads that the proxy reported while it wrote.\n" +
-			"Exit code 0: all are complete and whole. 2: some have no end, because the session runs or its proxy died.\n" +
-			"1: something was changed, removed or cannot be checked.",
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				o.Name = args[0]
-			}
-			return run(c, o)
-		},
-		ValidArgsFunction: p.completeNames,
-	}
+	c := p.optional("verify {NAME | --file FILE}", "Check that recordings are whole and unchanged", &o.Name, o)
+	c.Long = "Check that recordings are whole and unchanged, against the heads that the proxy reported while it wrote.\n" +
+		"Exit code 0: all are complete and whole. 2: some have no end, because the session runs or its proxy died.\n" +
+		"1: something was changed, removed or cannot be checked."
 	c.Flags().StringVar(&o.File, "file", "", "A recording, to be checked offline; with NAME, against that request's heads.")
+	return c
+}
+
+// optional is a verb that may do without its argument, a request's name.
+func (p *plugin) optional(use, short string, name *string, v verb) *cobra.Command {
+	c := p.named(use, short, name, v)
+	c.Args = cobra.MaximumNArgs(1)
 	return c
 }
 
@@ -196,7 +194,9 @@ func (p *plugin) named(use, short string, name *string, v verb) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Args: kube.OneName,
 		RunE: func(c *cobra.Command, args []string) error {
-			*name = args[0]
+			if len(args) > 0 {
+				*name = args[0]
+			}
 			return run(c, v)
 		},
 		ValidArgsFunction: p.completeNames,

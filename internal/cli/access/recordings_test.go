@@ -100,6 +100,16 @@ func TestReplayPrintsEverySession(t *testing.T) {
 	_, _, err = d.execute(config, "replay", "pay-1423", "-o", "html")
 	d.want(kube.Message(err), `error: unknown output format "html": use text or jsonl`)
 
+	file := filepath.Join(t.TempDir(), "s1.rec")
+	if err := os.WriteFile(file, a["s1"], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, err = d.execute(&rest.Config{Host: "http://127.0.0.1:1"}, "replay", "--file", file); err != nil || !strings.Contains(out, "SELECT 1") {
+		t.Errorf("a file: %v\n%s", err, out)
+	}
+	_, _, err = d.execute(config, "replay")
+	d.want(kube.Message(err), "error: say what to replay: a request's name, or --file with a recording")
+
 	a["s1"] = bytes.Replace(a["s1"], []byte("SELECT 1"), []byte("SELECT 9"), 1)
 	out, _, err = d.execute(config, "replay", "pay-1423")
 	if !strings.HasPrefix(kube.Message(err), "error: session s1: corrupt at line 3") || !strings.Contains(out, "SELECT 2") {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -22,11 +24,15 @@ type Options struct {
 	genericiooptions.IOStreams
 	Factory *kube.Factory
 
-	Name, Session, Output string
+	// Name of a request, or File with one recording.
+	Name, File, Session, Output string
 }
 
-// Validate refuses unknown formats.
+// Validate refuses unknown formats, and asks for something to replay.
 func (o *Options) Validate() error {
+	if (o.Name == "") == (o.File == "") {
+		return errors.New("say what to replay: a request's name, or --file with a recording")
+	}
 	switch o.Output {
 	case "", replay.OutputText, replay.OutputJSONL:
 		return nil
@@ -40,6 +46,13 @@ func (*Options) Complete() error { return nil }
 // Run prints the sessions of a request. One that cannot be believed does not keep
 // the others from being printed, but fails the whole.
 func (o *Options) Run(ctx context.Context) error {
+	if o.File != "" {
+		in, err := os.Open(o.File)
+		if err != nil {
+			return err
+		}
+		return o.print(in)
+	}
 	c, namespace, err := o.Factory.ClientIn()
 	if err != nil {
 		return err
@@ -66,7 +79,11 @@ func (o *Options) Run(ctx context.Context) error {
 	}
 	var failed []error
 	for _, session := range sessions {
-		if err := o.print(ctx, source, session); err != nil {
+		in, err := source.Open(ctx, session)
+		if err == nil {
+			err = o.print(in)
+		}
+		if err != nil {
 			failed = append(failed, fmt.Errorf("session %s: %w", session, err))
 		}
 	}
@@ -90,12 +107,8 @@ func (o *Options) choose(request string, recordings []readerapi.Recording) ([]st
 }
 
 // print prints one session. That it has no end yet is said in the print, and no failure.
-func (o *Options) print(ctx context.Context, source *recording.Source, session string) error {
-	in, err := source.Open(ctx, session)
-	if err != nil {
-		return err
-	}
-	err = replay.Run(o.Out, in, o.Output)
+func (o *Options) print(in io.ReadCloser) error {
+	err := replay.Run(o.Out, in, o.Output)
 	if incomplete := (&record.IncompleteError{}); errors.As(err, &incomplete) {
 		err = nil
 	}
