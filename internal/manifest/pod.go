@@ -34,11 +34,13 @@ func Pod(request *v1alpha1.TaskAccessRequest, settings Settings, deadlineSeconds
 			DNSPolicy: corev1.DNSNone,
 			DNSConfig: &corev1.PodDNSConfig{Nameservers: []string{"127.0.0.1"}},
 			SecurityContext: &corev1.PodSecurityContext{
-				RunAsNonRoot:   new(true),
-				RunAsUser:      new(nonroot),
-				RunAsGroup:     new(nonroot),
-				FSGroup:        new(nonroot),
-				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+				RunAsNonRoot: new(true),
+				RunAsUser:    new(nonroot),
+				RunAsGroup:   new(nonroot),
+				FSGroup:      new(nonroot),
+				// Not the whole volume again for every task: it holds all recordings.
+				FSGroupChangePolicy: new(corev1.FSGroupChangeOnRootMismatch),
+				SeccompProfile:      &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
 			Containers: []corev1.Container{container(request, settings)},
 			Volumes:    volumes(settings),
