@@ -47,7 +47,6 @@ func (s *Session) AuthenticateToken(ctx context.Context, token grant.Secret) err
 	if err != nil {
 		return s.failed(fmt.Errorf("%w: %w", ErrNotAuthenticated, err))
 	}
-	// A task that no state has named yet has an empty requester: nobody is that.
 	if requester := s.task.State().Task.Requester; username == "" || username != requester {
 		return s.failed(fmt.Errorf("%w: the token is %s's", ErrNotRequester, username))
 	}
@@ -55,9 +54,21 @@ func (s *Session) AuthenticateToken(ctx context.Context, token grant.Secret) err
 	return nil
 }
 
+// mayTry waits until the task is known: a client may come before the first state.
 func (s *Session) mayTry(ctx context.Context) error {
-	if err := errors.Join(context.Cause(s.context), context.Cause(ctx)); err != nil {
-		return err
+	for {
+		state, changed := s.task.newest()
+		if err := errors.Join(context.Cause(s.context), context.Cause(ctx)); err != nil {
+			return err
+		}
+		if state.Task.RequestUID != "" {
+			break
+		}
+		select {
+		case <-changed:
+		case <-s.context.Done():
+		case <-ctx.Done():
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -123,8 +123,16 @@ func TestATokenIsTakenFromTheRequesterAlone(t *testing.T) {
 	if err := client(t, alice).AuthenticateToken(t.Context(), sessiontest.Token); !errors.Is(err, session.ErrNotRequester) {
 		t.Error(err)
 	}
-	unknown := sessiontest.New(t, nil)
-	if err := client(t, unknown).AuthenticateToken(t.Context(), sessiontest.Token); !errors.Is(err, session.ErrNotRequester) {
+}
+
+func TestAClientMayComeBeforeTheTaskIsKnown(t *testing.T) {
+	t.Parallel()
+	task := sessiontest.New(t, nil, func(o *session.Options) { o.HandshakeSeconds = 1 })
+	if err := client(t, task).AuthenticateToken(t.Context(), sessiontest.Token); !errors.Is(err, session.ErrHandshake) {
+		t.Error(err)
+	}
+	go task.Update(granted()(task.Key))
+	if err := client(t, task).AuthenticateKey(t.Context(), task.Key.Public()); err != nil {
 		t.Error(err)
 	}
 }
