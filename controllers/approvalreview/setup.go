@@ -6,6 +6,7 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -21,6 +22,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.TaskAccessRequest{}, r.reviewsOf(func(q v1alpha1.Question) string { return q.Subject.Request.Name })).
 		Watches(&v1alpha1.AccessPolicy{}, r.reviewsOf(func(q v1alpha1.Question) string { return q.Policy.Name })).
 		Watches(&v1alpha1.AccessTarget{}, r.reviewsOf(func(q v1alpha1.Question) string { return q.Target.Name })).
+		// One authoriser that is slow must not keep other reviews waiting.
+		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("set up approvalreview: %w", err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -52,6 +53,11 @@ func (d *desk) run(args ...string) (stdout, failure string) {
 func (d *desk) execute(config *rest.Config, args ...string) (stdout, stderr string, err error) {
 	d.t.Helper()
 	streams, _, out, errOut := genericiooptions.NewTestIOStreams()
+	err = d.command(config, streams, args...).ExecuteContext(d.t.Context())
+	return out.String(), errOut.String(), err
+}
+
+func (d *desk) command(config *rest.Config, streams genericiooptions.IOStreams, args ...string) *cobra.Command {
 	factory := &kube.Factory{
 		Config:    func() (*rest.Config, error) { return config, nil },
 		Namespace: func() (string, error) { return d.namespace, nil },
@@ -60,9 +66,8 @@ func (d *desk) execute(config *rest.Config, args ...string) (stdout, stderr stri
 	command := NewCommand(genericclioptions.NewConfigFlags(true), factory, d.keys, streams)
 	command.SilenceErrors, command.SilenceUsage = true, true
 	command.SetArgs(args)
-	command.SetOut(out)
-	err = command.ExecuteContext(d.t.Context())
-	return out.String(), errOut.String(), err
+	command.SetOut(streams.Out)
+	return command
 }
 
 func (d *desk) want(got, want string) {

@@ -35,8 +35,7 @@ func Until(
 			if ctx.Err() != nil {
 				return r, errors.New("interrupted")
 			}
-			_, message := State(r)
-			return r, fmt.Errorf("%s is not there after %s: %s", r.Name, timeout, message)
+			return r, fmt.Errorf("gave up on %s after %s: %s", r.Name, timeout, say(r))
 		case <-time.After(interval):
 		}
 		now := &v1alpha1.TaskAccessRequest{}
