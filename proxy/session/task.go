@@ -212,10 +212,13 @@ func (t *Task) controlLost(now time.Time) bool {
 	return now.Sub(t.options.LastContact()) > loss
 }
 
-// endAll cancels every session. Callers hold mu.
+// endAll ends every session that has begun; one that has not hears of it from Begin,
+// in the client's own protocol. Callers hold mu.
 func (t *Task) endAll(cause error) {
 	for s := range t.sessions {
-		s.end(cause)
+		if s.entered {
+			s.end(cause)
+		}
 	}
 }
 
@@ -250,7 +253,9 @@ func (t *Task) Drain(ctx context.Context) error {
 func (t *Task) Close(ctx context.Context) error {
 	t.mu.Lock()
 	t.closed = true
-	t.endAll(ErrShutdown)
+	for s := range t.sessions {
+		s.end(ErrShutdown)
+	}
 	t.mu.Unlock()
 	err := t.Drain(ctx)
 	t.stop()
