@@ -20,6 +20,7 @@ needs() {
 		ip          iproute2
 		nsenter     util-linux
 		gcc         gcc
+		protoc      protobuf-compiler
 		make        make
 		git         git
 		curl        curl

@@ -38,7 +38,7 @@ var layers = []layer{
 	{folder: "controllers", deep: []string{module + "/proxy"}, why: "controllers do not import the proxy"},
 	{folder: "proxy", deep: []string{"k8s.io/client-go"}, why: "a proxy has no Kubernetes API rights, and no client"},
 	{folder: "cmd/proxy", deep: []string{"k8s.io/client-go"}, why: "a proxy has no Kubernetes API rights, and no client"},
-	{folder: "proxy/postgres", deep: []string{module + "/internal/credential", module + "/internal/record/store"}, why: "an engine sees no store and no credential"},
+	{folder: "proxy/postgres", direct: []string{module + "/internal/credential", module + "/internal/record/store"}, why: "an engine sees no store and no credential"},
 	{folder: "internal", deep: []string{module + "/cmd"}, why: "nothing imports cmd"},
 }
 
