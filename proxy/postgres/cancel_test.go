@@ -21,11 +21,17 @@ const forever = "SELECT count(*) FROM orders a, orders b, orders c, orders d, or
 func awaitRunning(t *testing.T, text string) {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if target.QueryString(t, "postgres", "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = '"+text+"'") != "0" {
+		if running(t, text) {
 			return
 		}
 	}
 	t.Fatalf("the target does not run %s", text)
+}
+
+func running(t *testing.T, text string) bool {
+	t.Helper()
+	quoted := strings.ReplaceAll(text, "'", "''")
+	return target.QueryString(t, "postgres", "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = '"+quoted+"'") != "0"
 }
 
 func TestPG5_ACancelRequestWorksPlainAndOverTLS(t *testing.T) {
@@ -37,7 +43,7 @@ func TestPG5_ACancelRequestWorksPlainAndOverTLS(t *testing.T) {
 			r.untilReady()
 			text := forever + " WHERE 'cancel' <> '" + map[bool]string{false: "plain", true: "tls"}[secured] + string(rune('0'+version&3)) + "'"
 			r.write(&pgproto3.Query{String: text})
-			awaitRunning(t, strings.ReplaceAll(text, "'", "''"))
+			awaitRunning(t, text)
 			request := wire.AppendCancelRequest(nil, wire.BackendKey{ProcessID: r.key.ProcessID, Secret: r.key.SecretKey})
 			var err error
 			if secured {
@@ -85,8 +91,14 @@ func TestPG5_AnotherKeyCancelsNothing(t *testing.T) {
 			t.Error("a cancel request was answered")
 		}
 	}
-	if target.QueryString(t, "postgres", "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = '"+text+"'") != "1" {
+	if !running(t, text) {
 		t.Error("the statement was cancelled")
+	}
+	_ = r.conn.Close()
+	for end := time.Now().Add(patience); running(t, text); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the target still runs the statement of a client that has gone")
+		}
 	}
 }
 

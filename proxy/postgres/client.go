@@ -25,6 +25,8 @@ type client struct {
 	version uint32
 	// reader of its messages, once it is authenticated.
 	reader *wire.Reader
+	// abandon, if set, is to be done when it has been told of its session's end.
+	abandon func()
 
 	mu sync.Mutex
 	// interrupted says that the session must end: deadlines stay as they are.
@@ -40,7 +42,7 @@ func (c *client) interrupt() {
 	defer c.mu.Unlock()
 	c.interrupted = true
 	_ = c.SetReadDeadline(past)
-	_ = c.SetWriteDeadline(time.Now().Add(farewellTimeout))
+	_ = c.SetWriteDeadline(within(farewellTimeout))
 }
 
 // unbound removes the deadline of the start-up.
@@ -56,7 +58,7 @@ func (c *client) unbound() {
 func (c *client) send(message []byte) error {
 	c.mu.Lock()
 	if !c.interrupted {
-		_ = c.SetWriteDeadline(time.Now().Add(sendTimeout))
+		_ = c.SetWriteDeadline(within(sendTimeout))
 	}
 	c.mu.Unlock()
 	if err := c.write(message); err != nil {
@@ -86,7 +88,7 @@ func (c *client) farewell(f *fault) {
 	if f == nil || c.torn {
 		return
 	}
-	_ = c.SetWriteDeadline(time.Now().Add(farewellTimeout))
+	_ = c.SetWriteDeadline(within(farewellTimeout))
 	_, _ = c.Write(wire.AppendError(nil, f.report("FATAL")))
 }
 

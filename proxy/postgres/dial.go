@@ -15,9 +15,6 @@ import (
 // dialTimeout bounds connection, TLS and authentication together.
 const dialTimeout = 15 * time.Second
 
-// past is a deadline that has passed: it ends every blocking call.
-var past = time.Unix(1, 0)
-
 // Dialer opens sessions on targets with a task's credential. The zero value is
 // ready for use.
 type Dialer struct {

@@ -79,6 +79,9 @@ const (
 func (e *Engine) serve(ctx context.Context, conn net.Conn, s door) error {
 	c := &client{Conn: conn}
 	asked, err := e.welcome(ctx, c, s)
+	if farewell(err) != nil {
+		e.options.Log.Info("A client did not come to a session", "remote", conn.RemoteAddr().String(), "reason", err.Error())
+	}
 	if err == nil && asked != nil {
 		stop := context.AfterFunc(ctx, c.interrupt)
 		err = e.session(ctx, c, s, asked)
@@ -88,10 +91,13 @@ func (e *Engine) serve(ctx context.Context, conn net.Conn, s door) error {
 		err = reason
 	}
 	last := farewell(err)
+	c.farewell(last)
+	if c.abandon != nil {
+		c.abandon()
+	}
 	if last == nil {
 		return nil
 	}
-	c.farewell(last)
 	return err
 }
 

@@ -71,7 +71,9 @@ func TestMain(m *testing.M) {
 }
 
 func runMain(m *testing.M) int {
-	target, shared = pgtest.Run(pgtest.Options{HBA: methods, Conf: []string{"log_statement = all", "max_connections = 200"}})
+	target, shared = pgtest.Run(pgtest.Options{HBA: methods, Conf: []string{
+		"log_statement = all", "log_parameter_max_length = 100", "max_connections = 200",
+	}})
 	if shared == nil {
 		defer target.Close()
 		shared = errors.Join(target.Execute("postgres", "CREATE DATABASE orders"), target.Execute("postgres", logins), target.Execute("orders", tables))
@@ -326,9 +328,8 @@ func blind(string) []policy.Action {
 
 // sqlState of an error, "" if it has none.
 func sqlState(err error) string {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
-		return pgErr.Code
+	if told, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return told.Code
 	}
 	return ""
 }

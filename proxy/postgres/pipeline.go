@@ -77,6 +77,13 @@ func (p *pipeline) room() bool {
 	return len(p.steps)-p.first < maxSteps
 }
 
+// busy says whether the target has something left to do.
+func (p *pipeline) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.steps) > p.first
+}
+
 // await blocks until done, which is called with mu held, or for ever failed.
 func (p *pipeline) await(done func() bool) error {
 	p.mu.Lock()

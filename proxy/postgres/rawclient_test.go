@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -62,7 +63,7 @@ func (r *raw) next() string {
 	r.t.Helper()
 	m, err := r.Receive()
 	if err != nil {
-		if err == io.ErrUnexpectedEOF || err == io.EOF {
+		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 			return "EOF"
 		}
 		r.t.Fatal(err)

@@ -14,6 +14,9 @@ import (
 // it runs what was sent before, and that is recorded.
 const drainTimeout = 2 * time.Second
 
+// abandonTimeout bounds asking the target to stop.
+const abandonTimeout = time.Second
+
 // relay is the life of a session between start-up and end: one goroutine per
 // direction.
 type relay struct {
@@ -58,6 +61,9 @@ func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door) err
 	}
 	r.end(err)
 	answers.Wait()
+	if r.pipeline.busy() {
+		c.abandon = func() { stopRunning(results, up) }
+	}
 	c.torn = c.torn || up.reader.Streaming()
 	if left {
 		return err
@@ -67,12 +73,21 @@ func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door) err
 
 // goodbye ends the target's session as a client does, and waits for its end.
 func (r *relay) goodbye(answers *sync.WaitGroup) {
-	_ = r.up.SetWriteDeadline(time.Now().Add(farewellTimeout))
+	_ = r.up.SetWriteDeadline(within(farewellTimeout))
 	if _, err := r.up.Write(wire.AppendTerminate(nil)); err != nil {
 		return
 	}
-	_ = r.up.SetReadDeadline(time.Now().Add(drainTimeout))
+	_ = r.up.SetReadDeadline(within(drainTimeout))
 	answers.Wait()
+}
+
+// stopRunning cancels what the target is still doing for a session that has ended: its
+// result would be recorded nowhere.
+func stopRunning(ctx context.Context, up *Upstream) {
+	ctx, cancel := context.WithTimeout(ctx, abandonTimeout)
+	defer cancel()
+	// If it fails, the end of the credential ends it.
+	_ = up.Cancel(ctx)
 }
 
 // end takes the first reason to end, and interrupts both directions.

@@ -250,6 +250,11 @@ func TestLIFE1_AClosedTaskEndsItsSessionsWithTheReason(t *testing.T) {
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("it took %v", took)
 	}
+	for end := time.Now().Add(patience); running(t, text); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the target still runs the statement")
+		}
+	}
 }
 
 func TestTheTargetsOwnWordsAtTheEndReachTheClient(t *testing.T) {

@@ -68,7 +68,7 @@ func (s *scramClient) next(challenge string) ([]byte, error) {
 	if s == nil {
 		return nil, broken("the target goes on with what it did not begin")
 	}
-	for _, attribute := range strings.Split(challenge, ",") {
+	for attribute := range strings.SplitSeq(challenge, ",") {
 		if count, ok := strings.CutPrefix(attribute, "i="); ok {
 			if n, err := strconv.Atoi(count); err != nil || n > maxIterations {
 				return nil, broken("the target asks for too many iterations of SCRAM")

@@ -24,7 +24,7 @@ const maxOpenings = 3
 // welcome speaks with a client up to its start-up message, and returns what it asks
 // for. Nil is a client that wanted no session: a cancel request, or a probe.
 func (e *Engine) welcome(ctx context.Context, c *client, s door) (*request, error) {
-	raw := &opening{Conn: c.Conn, ctx: ctx, end: time.Now().Add(startupTimeout)}
+	raw := &opening{Conn: c.Conn, ctx: ctx, end: within(startupTimeout)}
 	defer raw.settle()
 	if err := raw.SetDeadline(raw.end); err != nil {
 		return nil, err
@@ -155,12 +155,11 @@ func (r *opening) settle() { r.settled = true }
 // patient sets the phase's own deadline in place of one that has passed, if there is
 // time left.
 func (r *opening) patient() bool {
-	now := time.Now()
 	if r.ctx.Err() != nil && !r.ending {
 		r.ending = true
-		r.end = now.Add(farewellTimeout - farewellTimeout/4)
+		r.end = within(farewellTimeout - farewellTimeout/4)
 	}
-	return !r.settled && now.Before(r.end) && r.SetReadDeadline(r.end) == nil
+	return !r.settled && within(0).Before(r.end) && r.SetReadDeadline(r.end) == nil
 }
 
 func (r *opening) peek() (byte, error) {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 
@@ -32,14 +33,14 @@ func (u *Upstream) Cancel(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) })()
 	if _, err := conn.Write(wire.AppendCancelRequest(nil, u.key)); err != nil {
 		return err
 	}
 	// The server closes once it has passed the request on.
 	_, err = io.CopyN(io.Discard, conn, 1)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err

@@ -102,7 +102,7 @@ func TestPG2_AnEndlessRowPassesThroughAFixedBuffer(t *testing.T) {
 		bytes.NewReader(message(TypeReadyForQuery, []byte{'I'})))
 	r := NewReader(source, BackendLimits(DefaultMaxMessage))
 	forwarded, messages, err := drain(t, r)
-	if err != io.EOF || messages != 2 || len(forwarded) != size+5+6 {
+	if !errors.Is(err, io.EOF) || messages != 2 || len(forwarded) != size+5+6 {
 		t.Fatalf("%d messages, %d bytes, %v", messages, len(forwarded), err)
 	}
 	if len(r.buffer) != BufferSize {
@@ -120,7 +120,7 @@ func TestTheBufferShrinksAfterALargeMessage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := r.Fill(); err != io.EOF || len(r.buffer) != BufferSize {
+	if err := r.Fill(); !errors.Is(err, io.EOF) || len(r.buffer) != BufferSize {
 		t.Errorf("buffer of %d bytes, %v", len(r.buffer), err)
 	}
 }
@@ -137,12 +137,12 @@ func TestPG11_ACutAtEveryByteGivesTheSameFrames(t *testing.T) {
 	for cut := range stream {
 		source := io.MultiReader(bytes.NewReader(stream[:cut]), bytes.NewReader(stream[cut:]))
 		forwarded, messages, err := drain(t, NewReader(source, BackendLimits(DefaultMaxMessage)))
-		if err != io.EOF || messages != 6 || !bytes.Equal(forwarded, stream) {
+		if !errors.Is(err, io.EOF) || messages != 6 || !bytes.Equal(forwarded, stream) {
 			t.Fatalf("cut at %d: %d messages, %d of %d bytes, %v", cut, messages, len(forwarded), len(stream), err)
 		}
 	}
 	forwarded, messages, err := drain(t, NewReader(iotest.OneByteReader(bytes.NewReader(stream)), BackendLimits(DefaultMaxMessage)))
-	if err != io.EOF || messages != 6 || !bytes.Equal(forwarded, stream) {
+	if !errors.Is(err, io.EOF) || messages != 6 || !bytes.Equal(forwarded, stream) {
 		t.Fatalf("byte by byte: %d messages, %d of %d bytes, %v", messages, len(forwarded), len(stream), err)
 	}
 }
@@ -155,7 +155,7 @@ func TestAConnectionCutInsideAMessageIsNotACleanEnd(t *testing.T) {
 			t.Errorf("cut at %d: %v", cut, err)
 		}
 	}
-	if _, err := NewReader(bytes.NewReader(nil), FrontendLimits(DefaultMaxMessage)).Read(); err != io.EOF {
+	if _, err := NewReader(bytes.NewReader(nil), FrontendLimits(DefaultMaxMessage)).Read(); !errors.Is(err, io.EOF) {
 		t.Errorf("no byte at all: %v", err)
 	}
 }
@@ -170,7 +170,7 @@ func FuzzReassembly(f *testing.F) {
 			t.Fatalf("forwarded other bytes than came: %v", err)
 		}
 		whole, _, _ := drain(t, NewReader(bytes.NewReader(stream), BackendLimits(1<<16)))
-		if err == io.EOF && !bytes.Equal(whole, forwarded) {
+		if errors.Is(err, io.EOF) && !bytes.Equal(whole, forwarded) {
 			t.Fatal("another cut gave other frames")
 		}
 	})
