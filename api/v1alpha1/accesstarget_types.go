@@ -21,7 +21,9 @@ import (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="an AccessTarget's name has at most 63 characters"
 type AccessTarget struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard metadata of an object.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec is the endpoint: address, identity, and how credentials are minted.
@@ -127,7 +129,7 @@ type AccessTargetStatus struct {
 	// observedGeneration is the generation that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready, Reachable, CredentialWorks.
+	// conditions are Ready, Reachable, CredentialWorks.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -135,6 +137,7 @@ type AccessTargetStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// protocol is the protocol of the endpoint: postgres.
 	// +optional
+	// +kubebuilder:validation:MaxLength=63
 	Protocol string `json:"protocol,omitempty"`
 	// credential repeats how credentials are minted, for the reader of a list.
 	// +optional
@@ -143,6 +146,7 @@ type AccessTargetStatus struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=45
 	Addresses []string `json:"addresses,omitempty"`
 	// serverVersion is what the server says of itself.
 	// +optional
@@ -153,6 +157,7 @@ type AccessTargetStatus struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=512
 	PublicGrants []string `json:"publicGrants,omitempty"`
 }
 

@@ -20,7 +20,9 @@ import (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.outcome) || (has(self.status) && has(self.status.outcome) && self.status.outcome == oldSelf.status.outcome)",message="an outcome is terminal"
 type ApprovalReview struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard metadata of an object.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec is the question and the decisions.
@@ -154,7 +156,7 @@ type ApprovalReviewStatus struct {
 	// observedGeneration is the generation that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready, whose reason is Pending, Approved, Denied, Expired or Withdrawn.
+	// conditions are Ready, whose reason is Pending, Approved, Denied, Expired or Withdrawn.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -176,6 +178,7 @@ type ApprovalReviewStatus struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MaxLength=128
 	Missing []string `json:"missing,omitempty"`
 }
 

@@ -25,7 +25,9 @@ import (
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="a TaskAccessRequest's name has at most 63 characters"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.ended) || (has(self.status) && has(self.status.ended) && self.status.ended == oldSelf.status.ended)",message="an end is final"
 type TaskAccessRequest struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard metadata of an object.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec is what is asked for. All but state is immutable once a review is
@@ -162,7 +164,7 @@ type TaskAccessRequestStatus struct {
 	// observedGeneration is the generation that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: PolicyMatched, Approved, ProxyReady, Isolated,
+	// conditions are PolicyMatched, Approved, ProxyReady, Isolated,
 	// CredentialIssued, Recorded, Ready. The reason of Ready is the state in one word.
 	// +optional
 	// +listType=map

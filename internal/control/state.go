@@ -51,6 +51,7 @@ func DecodeState(in *controlpb.State, opener *Opener) (grant.State, error) {
 			return grant.State{}, err
 		}
 		state.Phase, state.Grant = grant.Granted, decoded
+	default: // waiting, and whatever a newer manager calls a phase
 	}
 	return state, nil
 }

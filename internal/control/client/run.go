@@ -49,7 +49,7 @@ func (c *Client) Run(ctx context.Context, update func(grant.State)) error {
 		if c.now().Sub(begun) > c.timing.LastRetry {
 			wait = c.timing.FirstRetry
 		}
-		pause := wait/2 + rand.N(wait/2+1)
+		pause := wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter, not a secret
 		c.log.Info("lost the manager", "reason", reason(err), "retryIn", pause.String())
 		if err := sleep(ctx, pause); err != nil {
 			return err

@@ -20,7 +20,8 @@ import (
 // that such a task needs, who must review it, and which operations it may do.
 // Who may ask under it is RBAC's verb `use` on it, who may review, verb `review`.
 type AccessPolicyApplyConfiguration struct {
-	v1.TypeMetaApplyConfiguration    `json:""`
+	v1.TypeMetaApplyConfiguration `json:""`
+	// metadata is the standard metadata of an object.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is the policy.
 	Spec *AccessPolicySpecApplyConfiguration `json:"spec,omitempty"`

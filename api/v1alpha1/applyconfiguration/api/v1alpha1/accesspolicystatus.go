@@ -15,7 +15,7 @@ import (
 type AccessPolicyStatusApplyConfiguration struct {
 	// observedGeneration is the generation that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready.
+	// conditions are Ready.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// digest of the policy, the one that reviews name.
 	Digest *string `json:"digest,omitempty"`

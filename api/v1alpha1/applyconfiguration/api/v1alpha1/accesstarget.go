@@ -22,7 +22,8 @@ import (
 // and CA, so that whoever writes an AccessTarget can neither read the credential
 // nor send it to another address.
 type AccessTargetApplyConfiguration struct {
-	v1.TypeMetaApplyConfiguration    `json:""`
+	v1.TypeMetaApplyConfiguration `json:""`
+	// metadata is the standard metadata of an object.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is the endpoint: address, identity, and how credentials are minted.
 	Spec *AccessTargetSpecApplyConfiguration `json:"spec,omitempty"`

@@ -19,7 +19,8 @@ import (
 // ApprovalReview is one question put to reviewers. The manager opens it;
 // reviewers add decisions; the manager counts them into the status.
 type ApprovalReviewApplyConfiguration struct {
-	v1.TypeMetaApplyConfiguration    `json:""`
+	v1.TypeMetaApplyConfiguration `json:""`
+	// metadata is the standard metadata of an object.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is the question and the decisions.
 	Spec *ApprovalReviewSpecApplyConfiguration `json:"spec,omitempty"`

@@ -17,7 +17,7 @@ import (
 type ApprovalReviewStatusApplyConfiguration struct {
 	// observedGeneration is the generation that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready, whose reason is Pending, Approved, Denied, Expired or Withdrawn.
+	// conditions are Ready, whose reason is Pending, Approved, Denied, Expired or Withdrawn.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// outcome is terminal: once set it never changes.
 	Outcome *apiv1alpha1.Outcome `json:"outcome,omitempty"`

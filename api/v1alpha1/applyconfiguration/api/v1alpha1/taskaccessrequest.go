@@ -18,7 +18,8 @@ import (
 //
 // TaskAccessRequest asks for access to one target for one task.
 type TaskAccessRequestApplyConfiguration struct {
-	v1.TypeMetaApplyConfiguration    `json:""`
+	v1.TypeMetaApplyConfiguration `json:""`
+	// metadata is the standard metadata of an object.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is what is asked for. All but state is immutable once a review is
 	// open: an approval is bound to its digest.
