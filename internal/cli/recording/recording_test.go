@@ -2,6 +2,7 @@ package recording
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
 	"github.com/sallyport/sallyport/internal/reader/readerapi"
@@ -34,6 +37,12 @@ func api(t *testing.T, content string) *Source {
 			_, _ = io.WriteString(w, content[offset:min(offset+3, len(content))])
 		case "away":
 			http.Error(w, "service unavailable", http.StatusServiceUnavailable)
+		case "forbidden":
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusForbidden)
+			status := apierrors.NewForbidden(schema.GroupResource{Resource: "taskaccessrequests"}, "pay-1423", errors.New("bob cannot")).Status()
+			status.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
+			_ = json.NewEncoder(w).Encode(status)
 		default:
 			http.NotFound(w, r)
 		}
@@ -76,6 +85,9 @@ func TestREC3_ASessionIsAnIdentifierAndWhatIsMissingIsSaid(t *testing.T) {
 	}
 	if _, err := source.Open(t.Context(), "s2"); !apierrors.IsNotFound(err) {
 		t.Errorf("no such session: %v", err)
+	}
+	if _, err := source.Open(t.Context(), "forbidden"); !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "bob cannot") {
+		t.Errorf("forbidden: %v", err)
 	}
 	if _, err := source.Open(t.Context(), "away"); err == nil || !strings.Contains(err.Error(), "kubectl get apiservice v1alpha1.subresources.access.sallyport.dev") {
 		t.Errorf("reader away: %v", err)
