@@ -10,6 +10,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
+export LC_ALL=C.UTF-8
 cluster=${SALLYPORT_DEMO_CLUSTER:-demo}
 namespace=payments
 task=pay-1423

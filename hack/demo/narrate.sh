@@ -127,10 +127,10 @@ summary() {
 	local row
 	printf '\n%sWhat was shown%s\n' "$bold" "$plain"
 	for row in "${shown[@]}"; do
-		printf '   %-58s %10s\n' "${row%$'\t'*}" "$(seconds "${row#*$'\t'}")"
+		printf '   %-58s %9s\n' "${row%$'\t'*}" "$(seconds "${row#*$'\t'}")"
 	done
 	printf '\n%sHow long it took, as measured here, the start of each command included%s\n' "$bold" "$plain"
 	for row in "${measured[@]}"; do
-		printf '   %-58s %10s\n' "${row%$'\t'*}" "$(seconds "${row#*$'\t'}")"
+		printf '   %-58s %9s\n' "${row%$'\t'*}" "$(seconds "${row#*$'\t'}")"
 	done
 }

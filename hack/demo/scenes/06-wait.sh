@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-chapter 'bob connects before anybody has answered: psql is held, and says for what'
+chapter 'bob connects before anybody has answered: psql is held'
 open_psql kubectl access psql "$task"
 psql_shows 60 'NOTICE: .*waits for'
 said 'orders-fix'

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-chapter 'alice closes the task, while bob is in the middle of something'
+chapter 'alice closes the task, in the middle of bob'"'"'s work'
 say 'A transaction that is not committed, and a query that would run for hours:'
 query 'BEGIN; UPDATE orders SET amount = 0 WHERE id = 1;'
 said 'UPDATE 1'
