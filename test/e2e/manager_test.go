@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func TestLIFE4_ManagersKilledInMidLifeAreFollowedByOnesThatFinish(t *testing.T) 
 		func() { halfway.Approve(t, d.Alice) },
 		func() { waiting.Approve(t, d.Alice) },
 		func() { asked.Approve(t, d.Alice) },
-		func() { time.Sleep(30 * time.Millisecond); d.KillManagers(t) },
+		func() { d.DeleteManagers(t) },
 	)
 	d.AwaitManagers(t)
 	tasks := []*harness.Task{active, waiting, approving, halfway, asked}
@@ -65,7 +66,7 @@ func TestLIFE4_ManagersKilledInMidLifeAreFollowedByOnesThatFinish(t *testing.T) 
 	together(
 		func() { active.Close(t) }, func() { waiting.Close(t) }, func() { approving.Close(t) },
 		func() { halfway.Close(t) }, func() { asked.Close(t) },
-		func() { time.Sleep(50 * time.Millisecond); d.KillManagers(t) },
+		func() { d.KillManagers(t) },
 	)
 	d.AwaitManagers(t)
 	for _, task := range tasks {
@@ -74,8 +75,9 @@ func TestLIFE4_ManagersKilledInMidLifeAreFollowedByOnesThatFinish(t *testing.T) 
 			t.Errorf("%s left the roles %v", task.Name, roles)
 		}
 	}
+	session.Send(t, "SELECT 1;")
 	session.Exit(t, harness.Patience)
-	says(t, fmt.Sprint(active.Verify(t)), "OK: complete")
+	says(t, active.Verify(t).Out, "OK: complete")
 }
 
 // together runs all of them at once, and waits for all.
@@ -85,4 +87,33 @@ func together(all ...func()) {
 		wait.Go(one)
 	}
 	wait.Wait()
+}
+
+// Nobody is there to end the task: its proxy does by its own clock, and the target
+// refuses the role by VALID UNTIL.
+func TestPG12_WithoutAnyManagerAnExpiredTaskIsRefusedByProxyAndTarget(t *testing.T) {
+	d := harness.Open(t).Domain(t)
+	task := d.Granted(t, d.Bob, "pay-1", harness.TypeRead, "--duration=20s")
+	role, deadline := task.Role(t), task.Get(t).Status.ExpiresAt.Time
+	psql := task.Psql(t)
+	psql.Reads(t, "SELECT count(*) FROM orders;", "5000")
+	// As if the password had leaked.
+	d.Postgres.Exec(t, "ALTER ROLE "+role+" PASSWORD 'leaked'")
+	if err := d.Postgres.Login(t, role, "leaked"); err != nil {
+		t.Fatalf("before the deadline: %v", err)
+	}
+	d.ScaleManagers(t, 0)
+	psql.Send(t, endless)
+	ended, _ := psql.Exit(t, harness.Patience)
+	harness.Within(t, "the session ended after the deadline", ended.Sub(deadline), 2*time.Second)
+	d.Postgres.AwaitNoSession(t, role, harness.Patience)
+	if request := task.Get(t); request.Status.Ended != nil {
+		t.Errorf("somebody ended it: %+v", request.Status.Ended)
+	}
+	harness.Eventually(t, harness.Patience, "the target refuses the role", func() (bool, string) {
+		err := d.Postgres.Login(t, role, "leaked")
+		return err != nil && strings.Contains(err.Error(), "28P01"), fmt.Sprint(err)
+	})
+	d.ScaleManagers(t, 2)
+	task.AwaitGone(t, v1alpha1.ReasonExpired)
 }

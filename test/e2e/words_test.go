@@ -26,3 +26,13 @@ func rolesOf(t *testing.T, task *harness.Task) []string {
 	return task.Domain.Postgres.Query(t, "SELECT rolname::text FROM pg_roles WHERE strpos(rolname, $1) > 0",
 		strings.ReplaceAll(task.UID, "-", ""))
 }
+
+// doesNotSay checks that a text holds none of these words.
+func doesNotSay(t *testing.T, text string, words ...string) {
+	t.Helper()
+	for _, word := range words {
+		if strings.Contains(text, word) {
+			t.Errorf("it says %q: %s", word, text)
+		}
+	}
+}

@@ -142,6 +142,23 @@ func (p *Postgres) query(t testing.TB, query string, arguments ...any) (found []
 	return found, err
 }
 
+// Login logs in on the target itself, past every proxy, as somebody else.
+func (p *Postgres) Login(t testing.TB, user, password string) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	defer cancel()
+	config, err := pgx.ParseConfig(p.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.User, config.Password = user, password
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
 // HasRole says whether the target knows a role.
 func (p *Postgres) HasRole(t testing.TB, role string) bool {
 	t.Helper()

@@ -3,13 +3,18 @@ package harness
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // commandPatience bounds a command that ought to come back.
@@ -155,4 +160,15 @@ func (u *User) command(ctx context.Context, args ...string) *exec.Cmd {
 	}
 	command.WaitDelay = 5 * time.Second
 	return command
+}
+
+// KeyOf is the file of the private key that the plugin made for a task.
+func (u *User) KeyOf(t testing.TB, k *Task) string {
+	t.Helper()
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(k.Get(t).Spec.ClientKeys[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(key.Marshal())
+	return filepath.Join(u.home, "sallyport", "keys", hex.EncodeToString(sum[:])+".pem")
 }
