@@ -97,9 +97,12 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 // openRequests is the UIDs of all requests that are not torn down yet.
 func (s *Sweeper) openRequests(ctx context.Context) (map[string]bool, error) {
 	open := map[string]bool{}
-	list := &v1alpha1.TaskAccessRequestList{}
+	next := ""
 	for {
-		if err := s.Uncached.List(ctx, list, client.Limit(500), client.Continue(list.Continue)); err != nil {
+		// A list of its own for each page: JSON decoded over the page before keeps from
+		// it what an item leaves out, such as closedAt.
+		list := &v1alpha1.TaskAccessRequestList{}
+		if err := s.Uncached.List(ctx, list, client.Limit(500), client.Continue(next)); err != nil {
 			return nil, fmt.Errorf("list requests: %w", err)
 		}
 		for _, request := range list.Items {
@@ -107,7 +110,7 @@ func (s *Sweeper) openRequests(ctx context.Context) (map[string]bool, error) {
 				open[string(request.UID)] = true
 			}
 		}
-		if list.Continue == "" {
+		if next = list.Continue; next == "" {
 			return open, nil
 		}
 	}
