@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 	"pgregory.net/rapid"
 
+	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/internal/record"
 )
 
@@ -76,7 +77,20 @@ func TestPG8_WhatRunsIsWhatWasAdmitted(t *testing.T) {
 	})
 }
 
-// ran is the texts whose operations have a result without an error, in order.
+func TestPG8_NoStatementIsPreparedBehindTheProtocolsBack(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, change{options: func(o *Options) {
+		o.Classify = func(string) []policy.Action {
+			return []policy.Action{{Protocol: "postgres", Kind: "prepare", Statements: 1}}
+		}
+	}})
+	r := p.ready(t)
+	r.write(query("PREPARE a AS SELECT 1"))
+	expect(t, r.untilReady(), "ERROR 42501", "ready I")
+}
+
+// ran is the texts of the operations that the target has logged as it ran them, in
+// order, by their results.
 func (p *proxy) ran(t testing.TB, mark string) []string {
 	t.Helper()
 	texts := map[int64]string{}
@@ -86,7 +100,10 @@ func (p *proxy) ran(t testing.TB, mark string) []string {
 		case record.EventOperation:
 			texts[event.Operation.ID] = string(event.Operation.Text)
 		case record.EventResult:
-			if text := texts[event.Result.Operation]; strings.HasPrefix(event.Result.Tag, "SELECT") && strings.Contains(text, "'"+mark+".") {
+			text := texts[event.Result.Operation]
+			// The target logs a simple query before it finds its transaction failed.
+			logged := strings.HasPrefix(event.Result.Tag, "SELECT") || event.Result.Error == "25P02" && strings.HasSuffix(text, ".simple'")
+			if logged && strings.Contains(text, "'"+mark+".") {
 				list = append(list, text)
 			}
 		}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/internal/policy"
@@ -89,7 +90,19 @@ func (f *frontend) read(text string) []policy.Action {
 	if unknown != "" {
 		return []policy.Action{{Protocol: "postgres", Statements: 1, Unknown: unknown}}
 	}
-	return f.classify(text)
+	return guarded(f.classify(text))
+}
+
+// guarded refuses PREPARE, whatever the judge says: it would change what the name of a
+// statement stands for, unseen by us.
+func guarded(actions []policy.Action) []policy.Action {
+	for i, action := range actions {
+		if action.Kind == "prepare" && action.Unknown == "" {
+			actions = slices.Clone(actions)
+			actions[i].Unknown = "PREPARE: use the protocol's prepared statements"
+		}
+	}
+	return actions
 }
 
 func ascii(text string) bool {

@@ -5,8 +5,12 @@ import (
 	"io"
 )
 
-// BufferSize is what a Reader takes from its peer at once, in bytes.
-const BufferSize = 128 << 10
+// BufferSize is what a Reader takes at once from a peer that sends much, in bytes;
+// idleSize is what it keeps for one that does not.
+const (
+	BufferSize = 128 << 10
+	idleSize   = 8 << 10
+)
 
 // Frame is a message, or a piece of one that is streamed. Its bytes are valid
 // until the Reader's next Fill.
@@ -38,11 +42,13 @@ type Reader struct {
 	// rest of the streamed message of type streaming.
 	rest      int64
 	streaming byte
+	// filled says that the last Fill left no room: the peer sends much.
+	filled bool
 }
 
 // NewReader frames what source sends, within limits.
 func NewReader(source io.Reader, limits *Limits) *Reader {
-	return &Reader{source: source, limits: limits, buffer: make([]byte, BufferSize)}
+	return &Reader{source: source, limits: limits, buffer: make([]byte, idleSize)}
 }
 
 // SetLimits changes what the peer may send from the next frame on.
@@ -108,6 +114,7 @@ func (r *Reader) Fill() error {
 	r.makeRoom()
 	n, err := r.source.Read(r.buffer[r.end:])
 	r.end += n
+	r.filled = r.end == len(r.buffer)
 	if n > 0 {
 		return nil
 	}
@@ -120,17 +127,19 @@ func (r *Reader) Fill() error {
 	return err
 }
 
-// makeRoom leaves free space at the buffer's end. The buffer doubles only when it
-// is full of bytes that did arrive, and shrinks again once they are gone.
+// makeRoom leaves free space at the buffer's end. The buffer grows only when it has
+// been full of bytes that did arrive, and shrinks again once they are gone.
 func (r *Reader) makeRoom() {
 	kept := r.end - r.held
 	switch {
 	case kept == len(r.buffer):
-		size := 2 * int64(len(r.buffer))
+		size := max(2*int64(len(r.buffer)), BufferSize)
 		if whole := r.incomplete(); whole > int64(kept) {
-			size = min(size, whole)
+			size = min(size, max(whole, BufferSize))
 		}
 		r.move(make([]byte, size))
+	case r.filled && len(r.buffer) < BufferSize:
+		r.move(make([]byte, BufferSize))
 	case len(r.buffer) > BufferSize && kept < BufferSize/2 && r.incomplete() <= BufferSize:
 		r.move(make([]byte, BufferSize))
 	case r.held > 0:

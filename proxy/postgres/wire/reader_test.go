@@ -90,7 +90,7 @@ func TestPG1_MemoryFollowsWhatArrivedNotWhatWasDeclared(t *testing.T) {
 	if _, err := r.Read(); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Fatalf("got %v", err)
 	}
-	if len(r.buffer) != BufferSize {
+	if len(r.buffer) != idleSize {
 		t.Errorf("the buffer grew to %d bytes for a message of which 1000 came", len(r.buffer))
 	}
 }
