@@ -13,7 +13,8 @@ import (
 )
 
 // Revoke ends the role in steps that each stand when a later one fails: it can log
-// in no more, its sessions end, what it owns becomes the administrator's, it goes.
+// in no more, its sessions end, its code is dropped, its data become the
+// administrator's, it goes.
 func (i *Issuer) Revoke(ctx context.Context, target credential.Target, request credential.Request) error {
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
 	defer cancel()
@@ -151,9 +152,13 @@ func (s *session) disownEverywhere(ctx context.Context, role, oid string) error 
 		}
 		err := s.in(ctx, d.Name, func(conn *pgx.Conn) error {
 			return s.withPrivileges(ctx, func() error {
-				return s.script(ctx, conn, "reassign what role "+role+" owns in database "+quoteName(d.Name),
+				statements, err := s.dropCode(ctx, conn, role, oid)
+				if err != nil {
+					return err
+				}
+				return s.script(ctx, conn, "reassign what role "+role+" owns in database "+quoteName(d.Name), append(statements,
 					"REASSIGN OWNED BY "+identifier(role)+" TO "+s.admin,
-					"DROP OWNED BY "+identifier(role))
+					"DROP OWNED BY "+identifier(role))...)
 			})
 		})
 		if err != nil {

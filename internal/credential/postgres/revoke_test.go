@@ -105,8 +105,6 @@ func TestLIFE3_WhatTheTaskMadeStaysAndBecomesTheAdministrators(t *testing.T) {
 	revoked(t, issuer, target, request)
 	for _, database := range []string{first, second} {
 		got := shared.QueryString(t, database, `SELECT tableowner FROM pg_tables WHERE tablename IN ('made', 'inner_table')
-			UNION SELECT viewowner FROM pg_views WHERE viewname = 'made_view'
-			UNION SELECT proowner::regrole::text FROM pg_proc WHERE proname = 'made_function'
 			UNION SELECT typowner::regrole::text FROM pg_type WHERE typname IN ('made_type', 'made_domain')
 			UNION SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'made_schema'
 			UNION SELECT lomowner::regrole::text FROM pg_largeobject_metadata`)
@@ -116,6 +114,33 @@ func TestLIFE3_WhatTheTaskMadeStaysAndBecomesTheAdministrators(t *testing.T) {
 		if got := shared.QueryString(t, database, "SELECT b FROM made; SELECT count(*) FROM pg_default_acl; SELECT count(*) FROM pg_largeobject_metadata"); got != "kept\n0\n1" {
 			t.Errorf("left in %s: %q", database, got)
 		}
+	}
+}
+
+func TestLIFE5_NoCodeOfATaskRunsWithTheAdministratorsRightsAfterIt(t *testing.T) {
+	t.Parallel()
+	database := newDatabase(t, shared, orders)
+	issuer, target := newIssuer(t, nil), targetOf(shared, database)
+	request := requestFor(read(database, "orders"))
+	// As PUBLIC may on servers that were set up before PostgreSQL 15.
+	shared.Exec(t, database, `GRANT CREATE ON SCHEMA public TO `+issue(t, issuer, target, request))
+	conn := mustLogin(t, shared, issuer, target, request)
+	do(t, conn, "SET default_transaction_read_only = off")
+	do(t, conn, `CREATE FUNCTION "made; by" (a int) RETURNS int LANGUAGE sql IMMUTABLE SECURITY DEFINER AS 'SELECT a';
+		CREATE PROCEDURE made_procedure() LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+		CREATE AGGREGATE made_aggregate(int) (SFUNC = int4pl, STYPE = int);
+		CREATE VIEW made_view AS SELECT * FROM salaries;
+		CREATE MATERIALIZED VIEW made_matview AS SELECT 1 AS a;
+		CREATE TABLE made (a int DEFAULT "made; by"(1));
+		INSERT INTO made VALUES (7);
+		CREATE INDEX made_index ON made ("made; by"(a));
+		CREATE RULE "made rule" AS ON INSERT TO made DO ALSO UPDATE salaries SET amount = 0;
+		GRANT ALL ON made, made_view, made_matview TO PUBLIC`)
+	revoked(t, issuer, target, request)
+	if got := shared.QueryString(t, database, `SELECT a, (SELECT count(*) FROM pg_proc WHERE proname LIKE 'made%')
+			+ (SELECT count(*) FROM pg_class WHERE relname IN ('made_view', 'made_matview', 'made_index'))
+			+ (SELECT count(*) FROM pg_rewrite WHERE rulename = 'made rule') FROM made`); got != "7|0" {
+		t.Errorf("the data, and how much code is left: %s", got)
 	}
 }
 
