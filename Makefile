@@ -17,7 +17,7 @@ cluster := hack/cluster/cluster.sh
 ##@ Two commands
 
 .PHONY: demo
-demo: ## The main job on an embedded cluster, end to end, with real psql (KUBECONFIG=… to run elsewhere)
+demo: ## The main job on an embedded cluster, end to end, with real psql
 	hack/demo/demo.sh
 
 .PHONY: test
@@ -40,10 +40,11 @@ tools: ## Build the pinned Go tools into bin/
 	go build -C hack/tools -o ../../$(BIN)/ tool
 
 .PHONY: generate
-generate: tools ## Deep copies, apply configurations, CRDs, the control channel's code
+generate: tools ## Deep copies, apply configurations, CRDs and their reference, the control channel's code
 	$(BIN)/controller-gen object:headerFile=hack/boilerplate.go.txt crd:maxDescLen=400 \
 		applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/... output:crd:dir=config/crd/bases
 	go generate ./internal/control/...
+	go run ./hack/apidoc
 
 .PHONY: build
 build: ## Build every binary into bin/
