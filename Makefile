@@ -11,6 +11,8 @@ TAG ?= dev
 # links statically.
 LDFLAGS := -s -w
 STATIC := -tags netgo,osusergo -ldflags '$(LDFLAGS) -linkmode external -extldflags "-static"'
+# For targets whose certificates are vouched for by the public authorities.
+AUTHORITIES ?= $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt))
 CLUSTER ?= dev
 cluster := hack/cluster/cluster.sh
 
@@ -57,7 +59,8 @@ build: ## Build every binary into bin/
 images: build ## Build the images as archives in dist/, without a container engine (Dockerfile is for those who have one)
 	mkdir -p $(DIST)
 	for name in manager proxy reader; do \
-		hack/images/images.sh build --name sallyport.local/$$name:$(TAG) --output $(DIST)/$$name.tar --file $(BIN)/$$name:/$$name; \
+		hack/images/images.sh build --name sallyport.local/$$name:$(TAG) --output $(DIST)/$$name.tar --file $(BIN)/$$name:/$$name \
+			$(if $(AUTHORITIES),--file $(AUTHORITIES):/etc/ssl/certs/ca-certificates.crt:644); \
 	done
 
 .PHONY: lint
