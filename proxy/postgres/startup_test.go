@@ -1,9 +1,12 @@
 package postgres
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -234,6 +237,30 @@ func TestAWaitingClientIsToldAndGoesOnWhenGranted(t *testing.T) {
 	var n int
 	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM orders").Scan(&n); err != nil || n != 1000 {
 		t.Error(n, err)
+	}
+}
+
+func TestPsqlShowsWhatItWaitsForAndGoesOnByItself(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, change{waiting: true})
+	command := exec.CommandContext(t.Context(), "psql", "-X", "-A", "-t", "-d", p.dsn(), "-c", "SELECT count(*) FROM orders")
+	command.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	var out strings.Builder
+	command.Stdout = &out
+	problems, err := command.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(problems).ReadString('\n')
+	if err != nil || line != "NOTICE:  waiting for approval: kubectl approve pay-1423\n" {
+		t.Errorf("psql shows %q, %v", line, err)
+	}
+	p.grant()
+	if err := command.Wait(); err != nil || out.String() != "1000\n" {
+		t.Errorf("%q, %v", out.String(), err)
 	}
 }
 

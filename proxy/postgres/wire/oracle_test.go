@@ -250,6 +250,16 @@ func FuzzRowDescription(f *testing.F) {
 	})
 }
 
+func FuzzParameterDescription(f *testing.F) {
+	f.Add([]byte("\x00\x01\x00\x00\x00\x17"))
+	f.Add([]byte("\xff\xff"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var m pgproto3.ParameterDescription
+		differ(t, raw, &m, func(b []byte) (any, error) { return ReadParameterDescription(b) },
+			func() any { return m.ParameterOIDs }, never)
+	})
+}
+
 func FuzzCopyResponse(f *testing.F) {
 	f.Add([]byte("\x00\x00\x02\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
