@@ -55,11 +55,27 @@ func ending(s *scope) *v1alpha1.Ended {
 	case v1alpha1.OutcomeWithdrawn:
 		return over(v1alpha1.ReasonVoid, "review %s was withdrawn", s.review.Name)
 	case v1alpha1.OutcomeApproved:
+		if status.GrantedAt == nil && lapsed(s.review, s.now) {
+			return over(v1alpha1.ReasonExpired, "the approval lapsed before anything could be granted")
+		}
 	}
 	if expired(status, s.now) {
 		return over(v1alpha1.ReasonExpired, "the task's time is over")
 	}
 	return nil
+}
+
+// approvalHolds is how long an approval of the last minute waits for its grant.
+const approvalHolds = 5 * time.Minute
+
+// lapsed says whether an approval is too old to be granted on. Reviewers said yes to
+// access now: neither a full quota nor a broken target keeps their yes for later.
+func lapsed(review *v1alpha1.ApprovalReview, now time.Time) bool {
+	until := review.Spec.Question.ExpiresAt.Time
+	if decided := review.Status.DecidedAt; decided != nil && decided.Add(approvalHolds).After(until) {
+		until = decided.Add(approvalHolds)
+	}
+	return !now.Before(until)
 }
 
 // expired says whether a granted task's time is over.

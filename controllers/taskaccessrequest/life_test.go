@@ -266,3 +266,35 @@ func TestADeletedRequestIsTornDownFirst(t *testing.T) {
 		t.Fatalf("left: %v %v", w.bank.roles, w.leftovers())
 	}
 }
+
+func TestAnApprovalIsNotKeptForLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle()
+	w.guard.differences = []string{"binding removed"}
+	w.decide(v1alpha1.OutcomeApproved)
+	w.settle()
+	w.expect(v1alpha1.ReasonPending)
+	later := w.request.Status.ExpiresAt.Add(time.Second)
+	w.r.Now = func() time.Time { return later }
+	w.guard.differences = nil
+	w.settle()
+	w.expect(v1alpha1.ReasonExpired)
+	if w.bank.issued != 0 {
+		t.Fatal("an old approval was granted on")
+	}
+}
+
+func TestAnApprovalOfTheLastMinuteHasTimeToBeGranted(t *testing.T) {
+	t.Parallel()
+	deadline := time.Now()
+	review := &v1alpha1.ApprovalReview{}
+	review.Spec.Question.ExpiresAt = metav1.NewTime(deadline)
+	review.Status.DecidedAt = new(metav1.NewTime(deadline.Add(-time.Second)))
+	if lapsed(review, deadline.Add(time.Minute)) {
+		t.Error("lapsed a minute after the decision")
+	}
+	if !lapsed(review, deadline.Add(approvalHolds)) {
+		t.Error("holds for ever")
+	}
+}

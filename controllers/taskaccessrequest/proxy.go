@@ -40,7 +40,7 @@ func (r *Reconciler) proxy(ctx context.Context, s *scope) (outcome, error) {
 		message := "target " + s.request.Spec.Target + " is not ready: its address is not known"
 		s.set(v1alpha1.ConditionProxyReady, metav1.ConditionFalse, v1alpha1.ReasonUnreachable, message)
 		s.state(v1alpha1.ReasonPending, message)
-		return stop, nil
+		return again(10 * time.Second), nil
 	}
 	if finished(s.pod) {
 		if err := r.Delete(ctx, s.pod, client.Preconditions{UID: &s.pod.UID}); client.IgnoreNotFound(err) != nil {
