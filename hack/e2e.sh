@@ -19,6 +19,10 @@ if [[ ${SALLYPORT_E2E_CLUSTER:-} != existing ]]; then
 	trap down EXIT
 	hack/cluster/cluster.sh postgres start --name $cluster
 	hack/install.sh $cluster
+	# What the tests run in pods.
+	CGO_ENABLED=0 go build -trimpath -o dist/e2e-client ./test/e2e/client
+	hack/images/images.sh build --name sallyport.local/e2e-client:dev --output dist/e2e-client.tar --file dist/e2e-client:/client
+	hack/cluster/cluster.sh load-image --name $cluster dist/e2e-client.tar
 	set -a
 	# shellcheck disable=SC1090
 	source <(hack/cluster/cluster.sh env --name $cluster)

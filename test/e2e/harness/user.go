@@ -172,3 +172,19 @@ func (u *User) KeyOf(t testing.TB, k *Task) string {
 	sum := sha256.Sum256(key.Marshal())
 	return filepath.Join(u.home, "sallyport", "keys", hex.EncodeToString(sum[:])+".pem")
 }
+
+// Pipeline is a service account of the domain that may ask for access, with a token
+// of its own.
+func (d *Domain) Pipeline(t testing.TB, name string) *User {
+	t.Helper()
+	admin := d.Administrator
+	admin.Kubectl(t, "create", "serviceaccount", name, "-n", d.Namespace)
+	for binding, role := range map[string]string{"requester": "--clusterrole=sallyport-requester", "use": "--role=use-orders"} {
+		admin.Kubectl(t, "create", "rolebinding", name+"-"+binding, role, "--serviceaccount="+d.Namespace+":"+name, "-n", d.Namespace)
+	}
+	token := strings.TrimSpace(admin.Kubectl(t, "create", "token", name, "-n", d.Namespace, "--duration=1h"))
+	user := d.at(t, name, admin.Kubectl(t, "config", "view", "--raw", "--minify", "--flatten"))
+	user.Kubectl(t, "config", "set-credentials", name, "--token="+token)
+	user.Kubectl(t, "config", "set-context", "--current", "--user="+name)
+	return user
+}
