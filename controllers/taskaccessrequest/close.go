@@ -64,20 +64,30 @@ func (r *Reconciler) prove(ctx context.Context, s *scope) (*v1alpha1.Teardown, e
 	if s.status.Credential == nil {
 		return &v1alpha1.Teardown{Proved: true, Message: "no credential was made", CheckedAt: new(metav1.NewTime(s.now))}, nil
 	}
-	if reason, ok := s.request.Annotations[v1alpha1.AnnotationAbandon]; ok {
+	evidence, err := r.revoke(ctx, s)
+	// Whoever abandons gives up the proof, not the attempt.
+	if reason, ok := s.request.Annotations[v1alpha1.AnnotationAbandon]; ok && err != nil {
 		return &v1alpha1.Teardown{Message: "abandoned, not proved: " + reason, CheckedAt: new(metav1.NewTime(s.now))}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, effectTimeout)
-	defer cancel()
-	issuer, target, err := r.issuerFor(ctx, s.target)
-	if err != nil {
-		return nil, err
-	}
-	evidence, err := revoke(ctx, issuer, target, credentialRequest(s, s.now))
 	if err != nil {
 		return nil, err
 	}
 	return &v1alpha1.Teardown{Proved: evidence.Absent, Message: evidence.Message, CheckedAt: new(metav1.NewTime(evidence.CheckedAt))}, nil
+}
+
+// revoke asks the very target that the credential was made on.
+func (r *Reconciler) revoke(ctx context.Context, s *scope) (credential.Evidence, error) {
+	ctx, cancel := context.WithTimeout(ctx, effectTimeout)
+	defer cancel()
+	if s.target != nil && s.status.Target != nil && string(s.target.UID) != s.status.Target.UID {
+		return credential.Evidence{}, fmt.Errorf("AccessTarget %s was made anew: it proves nothing about the one before; "+
+			"look there, then set the annotation %s", s.target.Name, v1alpha1.AnnotationAbandon)
+	}
+	issuer, target, err := r.issuerFor(ctx, s.target)
+	if err != nil {
+		return credential.Evidence{}, err
+	}
+	return revoke(ctx, issuer, target, credentialRequest(s, s.now))
 }
 
 func revoke(ctx context.Context, issuer credential.Issuer, target credential.Target, request credential.Request) (credential.Evidence, error) {

@@ -298,3 +298,38 @@ func TestAnApprovalOfTheLastMinuteHasTimeToBeGranted(t *testing.T) {
 		t.Error("holds for ever")
 	}
 }
+
+func TestAnAbandonedTeardownStillEndsTheCredentialIfItCan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle()
+	w.decide(v1alpha1.OutcomeApproved)
+	w.settle()
+	w.request.Annotations = map[string]string{v1alpha1.AnnotationAbandon: "set while it was in use"}
+	w.must(w.admin.Update(t.Context(), w.request))
+	w.closeRequest()
+	w.settle()
+	w.expect(v1alpha1.ReasonClosed)
+	if len(w.bank.roles) != 0 || !w.request.Status.Teardown.Proved {
+		t.Fatalf("left %v, evidence %+v", w.bank.roles, w.request.Status.Teardown)
+	}
+}
+
+func TestLIFE2_ATargetMadeAnewProvesNothingAboutTheOneBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle()
+	w.decide(v1alpha1.OutcomeApproved)
+	w.settle()
+	anew := w.target.DeepCopy()
+	w.must(w.admin.Delete(t.Context(), w.target))
+	anew.ResourceVersion, anew.UID = "", ""
+	w.must(w.admin.Create(t.Context(), anew))
+	// The server at the new target knows nothing of the role.
+	w.bank.roles = map[string]int{}
+	w.settle()
+	w.expect(v1alpha1.ReasonClosing)
+	if teardown := w.request.Status.Teardown; teardown == nil || teardown.Proved || !strings.Contains(teardown.Message, "made anew") {
+		t.Fatalf("evidence %+v", teardown)
+	}
+}
