@@ -149,17 +149,18 @@ func endpoint(s *scope, ca string) *v1alpha1.Endpoint {
 }
 
 // overQuota counts the requester's open requests that are older, so that the oldest
-// keep their place.
+// keep their place, and those that have a proxy already: of many that were made in one
+// second, each may be the oldest when it is looked at.
 func (r *Reconciler) overQuota(ctx context.Context, request *v1alpha1.TaskAccessRequest) (bool, error) {
 	list := &v1alpha1.TaskAccessRequestList{}
 	if err := r.List(ctx, list, client.MatchingFields{IndexRequester: request.Spec.Requester.Username}); err != nil {
 		return false, fmt.Errorf("count open requests: %w", err)
 	}
-	older := slices.DeleteFunc(list.Items, func(other v1alpha1.TaskAccessRequest) bool {
+	ahead := slices.DeleteFunc(list.Items, func(other v1alpha1.TaskAccessRequest) bool {
 		return other.UID == request.UID || other.Status.ClosedAt != nil || other.Spec.State == v1alpha1.StateClosed ||
-			!before(&other, request)
+			other.Status.Endpoint == nil && !before(&other, request)
 	})
-	return len(older) >= r.MaxOpenPerPerson, nil
+	return len(ahead) >= r.MaxOpenPerPerson, nil
 }
 
 // before orders requests by age, and those of one second by UID.
