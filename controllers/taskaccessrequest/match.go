@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,7 +40,12 @@ func (r *Reconciler) match(ctx context.Context, s *scope) (outcome, error) {
 	}
 	matched, reason, message := choose(usable, passed)
 	if matched == nil {
-		return s.unmatched(reason, message)
+		out, err := s.unmatched(reason, message)
+		if len(usable) < len(candidates) {
+			// Nothing tells when somebody is given the verb.
+			out = again(time.Minute)
+		}
+		return out, err
 	}
 	if message := exceeds(s.request, matched); message != "" {
 		return s.unmatched("Exceeds", message)
