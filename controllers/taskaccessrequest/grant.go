@@ -56,10 +56,7 @@ func (r *Reconciler) grant(ctx context.Context, s *scope) (outcome, error) {
 	s.set(v1alpha1.ConditionCredentialIssued, metav1.ConditionTrue, string(issued.Type), issued.Name)
 	// Written before anything else, so that a waiting client need not wait longer.
 	s.state(v1alpha1.ReasonActive, activeMessage(s))
-	if err := r.writeStatus(ctx, s); err != nil {
-		return stop, err
-	}
-	return next, r.lowerDeadline(ctx, s)
+	return next, r.writeStatus(ctx, s)
 }
 
 // notIssued keeps the reason in the status, and the error for backoff.
@@ -137,7 +134,11 @@ func (r *Reconciler) lowerDeadline(ctx context.Context, s *scope) error {
 }
 
 // active is the resting state until the task's time is over.
-func (r *Reconciler) active(_ context.Context, s *scope) (outcome, error) {
+func (r *Reconciler) active(ctx context.Context, s *scope) (outcome, error) {
+	// On every pass: the one that granted may have died here, or its pod not have started.
+	if err := r.lowerDeadline(ctx, s); err != nil {
+		return stop, err
+	}
 	s.state(v1alpha1.ReasonActive, activeMessage(s))
 	return again(s.status.ExpiresAt.Sub(r.Now())), nil
 }

@@ -1,6 +1,7 @@
 package taskaccessrequest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -331,5 +332,52 @@ func TestLIFE2_ATargetMadeAnewProvesNothingAboutTheOneBefore(t *testing.T) {
 	w.expect(v1alpha1.ReasonClosing)
 	if teardown := w.request.Status.Teardown; teardown == nil || teardown.Proved || !strings.Contains(teardown.Message, "made anew") {
 		t.Fatalf("evidence %+v", teardown)
+	}
+}
+
+func TestTheQuotaHoldsInWhateverOrderRequestsAreLookedAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	all := []*v1alpha1.TaskAccessRequest{w.request}
+	for _, name := range []string{"second", "third", "fourth"} {
+		all = append(all, w.newRequest(name, w.request.Spec.Requester.Username))
+	}
+	// The youngest first: to each, none before it seems to be ahead.
+	slices.SortFunc(all, func(a, b *v1alpha1.TaskAccessRequest) int {
+		if before(a, b) {
+			return 1
+		}
+		return -1
+	})
+	proxies := 0
+	for _, request := range all {
+		w.request = request
+		w.settle()
+		if w.request.Status.Endpoint != nil {
+			proxies++
+		}
+	}
+	if proxies > w.r.MaxOpenPerPerson {
+		t.Fatalf("%d proxies, the quota is %d", proxies, w.r.MaxOpenPerPerson)
+	}
+}
+
+func TestLIFE1_ThePodsDeadlineIsLoweredEvenIfTheGrantingPassDiedBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle()
+	w.decide(v1alpha1.OutcomeApproved)
+	w.settle()
+	key := client.ObjectKey{Namespace: v1alpha1.ProxyNamespace, Name: manifest.Name(string(w.request.UID))}
+	pod := &corev1.Pod{}
+	w.must(w.admin.Get(t.Context(), key, pod))
+	before := *pod.Spec.ActiveDeadlineSeconds
+	// Only now does the kubelet say that it has started.
+	pod.Status.Phase, pod.Status.StartTime = corev1.PodRunning, new(metav1.Now())
+	w.must(w.admin.Status().Update(t.Context(), pod))
+	w.settle()
+	w.must(w.admin.Get(t.Context(), key, pod))
+	if after := *pod.Spec.ActiveDeadlineSeconds; after >= before || after > 600+proxySlack {
+		t.Fatalf("the deadline was %d s and is %d s, for a task of 600 s", before, after)
 	}
 }
