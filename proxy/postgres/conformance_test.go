@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync/atomic"
@@ -44,7 +45,7 @@ func newDriver(t testing.TB, extended bool) *driver {
 	needTarget(t)
 	return &driver{
 		engine:   New(Options{Classify: sql.NewClassifier(1 << 20).Classify, Log: logr.Discard()}),
-		extended: extended, mark: "law" + string(rune('a'+drivers.Add(1))),
+		extended: extended, mark: fmt.Sprintf("law%d", drivers.Add(1)),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,16 +19,17 @@ import (
 // executed is a line of the target's log that says what it ran.
 var executed = regexp.MustCompile(`(?:statement|execute [^:]*): (SELECT '[^']*')`)
 
+// rounds of all tests: the target's log is one.
+var rounds atomic.Int64
+
 // TestPG8_WhatRunsIsWhatWasAdmitted plays pipelines over two names, with failures
 // that make the target skip what a client hoped for, and compares what the target
 // ran with what was recorded as run, in order.
 func TestPG8_WhatRunsIsWhatWasAdmitted(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t)
-	round := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		round++
-		mark := fmt.Sprintf("exact%d", round)
+		mark := fmt.Sprintf("exact%d", rounds.Add(1))
 		r := p.ready(t)
 		defer r.conn.Close()
 		name := rapid.SampledFrom([]string{"", "a", "b"})
