@@ -96,7 +96,7 @@ func controllers(mgr ctrl.Manager, w wiring, targets *target.Resolver, admission
 		return err
 	}
 	requests := &taskaccessrequest.Reconciler{
-		Client: mgr.GetClient(), Targets: targets, Issuers: w.issuers, Guard: admission,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Targets: targets, Issuers: w.issuers, Guard: admission,
 		Events: mgr.GetEventRecorder("taskaccessrequest"), Now: time.Now, MaxOpenPerPerson: w.options.maxOpenPerPerson,
 		Settings: manifest.Settings{
 			Image: w.options.proxyImage, Claim: w.options.claim,

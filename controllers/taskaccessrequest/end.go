@@ -23,6 +23,17 @@ func (r *Reconciler) end(ctx context.Context, s *scope) (outcome, error) {
 	if ended == nil {
 		return next, nil
 	}
+	if ended.Reason == v1alpha1.ReasonVoid {
+		// An end is final, and a cache may be behind what this very manager wrote.
+		seen, err := look(ctx, r.Live, s.request)
+		if err != nil {
+			return stop, err
+		}
+		s.review, s.policy, s.target = seen.review, seen.policy, seen.target
+		if ended = ending(s); ended == nil {
+			return again(50 * time.Millisecond), nil
+		}
+	}
 	s.status.Ended = ended
 	s.state(v1alpha1.ReasonClosing, ended.Message)
 	return next, r.writeStatus(ctx, s)

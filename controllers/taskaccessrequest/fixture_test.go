@@ -161,7 +161,7 @@ func (w *world) newRequest(name, requester string) *v1alpha1.TaskAccessRequest {
 
 func (w *world) reconciler(c client.Client) *Reconciler {
 	return &Reconciler{
-		Client: c, Targets: resolved{}, Guard: w.guard, Events: events.NewFakeRecorder(1000), Now: w.now, MaxOpenPerPerson: 2,
+		Client: c, Live: w.admin, Targets: resolved{}, Guard: w.guard, Events: events.NewFakeRecorder(1000), Now: w.now, MaxOpenPerPerson: 2,
 		Issuers:  map[v1alpha1.CredentialType]credential.Issuer{v1alpha1.CredentialEphemeralRole: w.bank},
 		Settings: manifest.Settings{Image: "sallyport.local/proxy:dev", Claim: "sallyport-recordings", ControlAddress: "192.0.2.1:8443", ControlServerName: "control", ControlCA: "ca"},
 	}

@@ -65,23 +65,23 @@ func (p *Provider) State(ctx context.Context, uid string) (grant.State, error) {
 		return grant.State{}, err
 	}
 	if request == nil {
-		return grant.State{Phase: grant.Ended, Task: grant.Task{RequestUID: uid}, Reason: "the request is gone"}, nil
+		return gone(uid), nil
 	}
-	now, err := p.view(ctx, p.Client, request)
+	now, err := look(ctx, p.Client, request)
 	if err != nil {
 		return grant.State{}, err
 	}
 	phase, why := phaseOf(now, p.Now())
-	if phase == grant.Granted {
-		// Before a credential leaves the house, request and review are read past the cache.
-		if request, err = find[v1alpha1.TaskAccessRequest](ctx, p.Uncached, request.Namespace, request.Name); err != nil {
+	if phase != grant.Waiting && request.Status.Ended == nil {
+		// Neither a credential, which leaves the house, nor an end, which a proxy does
+		// not come back from, rests on what a cache says of request and review.
+		if request, err = p.live(ctx, request.Namespace, request.Name, uid); err != nil {
 			return grant.State{}, err
 		}
-		if request == nil || string(request.UID) != uid {
-			return grant.State{Phase: grant.Ended, Task: grant.Task{RequestUID: uid}, Reason: "the request is gone"}, nil
+		if request == nil {
+			return gone(uid), nil
 		}
-		now.request = request
-		if now.review, err = ofRequest(ctx, p.Uncached, request); err != nil {
+		if now, err = p.confirm(ctx, now, request, phase); err != nil {
 			return grant.State{}, err
 		}
 		phase, why = phaseOf(now, p.Now())
@@ -98,6 +98,22 @@ func (p *Provider) State(ctx context.Context, uid string) (grant.State, error) {
 		}
 	}
 	return state, nil
+}
+
+// confirm reads past the cache what a grant or an end rests on. Policy and target of a
+// grant are the leader's to watch: a change of theirs ends the request.
+func (p *Provider) confirm(ctx context.Context, now view, request *v1alpha1.TaskAccessRequest, phase grant.Phase) (view, error) {
+	if phase == grant.Ended {
+		return look(ctx, p.Uncached, request)
+	}
+	var err error
+	now.request = request
+	now.review, err = ofRequest(ctx, p.Uncached, request)
+	return now, err
+}
+
+func gone(uid string) grant.State {
+	return grant.State{Phase: grant.Ended, Task: grant.Task{RequestUID: uid}, Reason: "the request is gone"}
 }
 
 // grant puts together what an approved task gets; only here does a credential's
@@ -139,26 +155,22 @@ func (p *Provider) request(ctx context.Context, uid string) (*v1alpha1.TaskAcces
 	if err := p.List(ctx, list, client.MatchingFields{IndexUID: uid}); err != nil {
 		return nil, fmt.Errorf("find request: %w", err)
 	}
-	if len(list.Items) == 0 {
-		return nil, nil
+	if len(list.Items) > 0 {
+		return &list.Items[0], nil
 	}
-	return &list.Items[0], nil
+	// This replica's cache may be behind: the pod says which request it is for.
+	pod, err := find[corev1.Pod](ctx, p.Uncached, v1alpha1.ProxyNamespace, manifest.Name(uid))
+	if err != nil || pod == nil {
+		return nil, err
+	}
+	return p.live(ctx, pod.Labels[v1alpha1.LabelRequestNamespace], pod.Labels[v1alpha1.LabelRequestName], uid)
 }
 
-func (p *Provider) view(ctx context.Context, reader client.Reader, request *v1alpha1.TaskAccessRequest) (view, error) {
-	v := view{request: request}
-	var err error
-	if v.review, err = ofRequest(ctx, reader, request); err != nil {
-		return v, err
+// live is the request of that name as the API server has it, or nil if it is another.
+func (p *Provider) live(ctx context.Context, namespace, name, uid string) (*v1alpha1.TaskAccessRequest, error) {
+	request, err := find[v1alpha1.TaskAccessRequest](ctx, p.Uncached, namespace, name)
+	if err != nil || request == nil || string(request.UID) != uid {
+		return nil, err
 	}
-	if v.target, err = find[v1alpha1.AccessTarget](ctx, reader, request.Namespace, request.Spec.Target); err != nil {
-		return v, err
-	}
-	if v.review != nil {
-		if v.policy, err = find[v1alpha1.AccessPolicy](ctx, reader, request.Namespace, v.review.Spec.Question.Policy.Name); err != nil {
-			return v, err
-		}
-	}
-	v.pod, err = find[corev1.Pod](ctx, reader, v1alpha1.ProxyNamespace, manifest.Name(string(request.UID)))
-	return v, err
+	return request, nil
 }

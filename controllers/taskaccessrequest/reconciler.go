@@ -38,6 +38,8 @@ type Guard interface {
 // Reconciler leads requests through their life. Only the leader runs it.
 type Reconciler struct {
 	client.Client
+	// Live reads past the cache: no request ends for good on what the cache alone says.
+	Live     client.Reader
 	Targets  Targets
 	Issuers  map[v1alpha1.CredentialType]credential.Issuer
 	Guard    Guard

@@ -1,14 +1,17 @@
 package taskaccessrequest
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/grant"
+	"github.com/sallyport/sallyport/internal/manifest"
 )
 
 // view is what a task's state follows from.
@@ -18,6 +21,25 @@ type view struct {
 	policy  *v1alpha1.AccessPolicy
 	target  *v1alpha1.AccessTarget
 	pod     *corev1.Pod
+}
+
+// look reads what a request's state follows from.
+func look(ctx context.Context, reader client.Reader, request *v1alpha1.TaskAccessRequest) (view, error) {
+	v := view{request: request}
+	var err error
+	if v.review, err = ofRequest(ctx, reader, request); err != nil {
+		return v, err
+	}
+	if v.target, err = find[v1alpha1.AccessTarget](ctx, reader, request.Namespace, request.Spec.Target); err != nil {
+		return v, err
+	}
+	if v.review != nil {
+		if v.policy, err = find[v1alpha1.AccessPolicy](ctx, reader, request.Namespace, v.review.Spec.Question.Policy.Name); err != nil {
+			return v, err
+		}
+	}
+	v.pod, err = find[corev1.Pod](ctx, reader, v1alpha1.ProxyNamespace, manifest.Name(string(request.UID)))
+	return v, err
 }
 
 // phaseOf derives, from objects alone, whether a proxy waits, may work, or is over.
