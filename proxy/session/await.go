@@ -76,12 +76,16 @@ func (s *Session) Dial(ctx context.Context, attributes map[string]string) (net.C
 	if err != nil {
 		return nil, err
 	}
+	granted, err := s.task.granted()
+	if err != nil {
+		return nil, err
+	}
 	// The end of the session interrupts the way to the target, too.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(s.context, func() { cancel(context.Cause(s.context)) })()
 
-	conn, err := s.task.options.Dial(ctx, *s.task.State().Grant, attributes)
+	conn, err := s.task.options.Dial(ctx, granted, attributes)
 	switch {
 	case err != nil && context.Cause(s.context) != nil:
 		return nil, context.Cause(s.context)

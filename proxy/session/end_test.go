@@ -283,3 +283,21 @@ func TestHeadsAreBoundedAndCountsAreNot(t *testing.T) {
 		t.Errorf("%d heads, %+v", len(last.Heads), last)
 	}
 }
+
+func TestLIFE1_AnEndThatRacesWithADialIsAnErrorAndNothingWorse(t *testing.T) {
+	t.Parallel()
+	for range 300 {
+		near, far := net.Pipe()
+		task := sessiontest.New(t, granted(), func(o *session.Options) {
+			o.Dial = func(context.Context, grant.Grant, map[string]string) (net.Conn, error) { return near, nil }
+		})
+		s := task.Begin(t)
+		var racing sync.WaitGroup
+		racing.Go(func() { task.Update(sessiontest.Ended(task.Key)) })
+		if _, err := s.Dial(t.Context(), nil); err != nil && !errors.Is(err, session.ErrEnded) {
+			t.Fatal(err)
+		}
+		racing.Wait()
+		_, _ = near.Close(), far.Close()
+	}
+}

@@ -201,6 +201,16 @@ func (t *Task) usable() error {
 	return t.alive(t.options.Now())
 }
 
+// granted is the grant, of a task that is alive: one that has ended has none.
+func (t *Task) granted() (grant.Grant, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.alive(t.options.Now()); err != nil {
+		return grant.Grant{}, err
+	}
+	return *t.state.Grant, nil
+}
+
 func (t *Task) controlLost(now time.Time) bool {
 	if t.options.LastContact == nil || t.state.Grant == nil {
 		return false
