@@ -87,6 +87,12 @@ func (r *Reconciler) revoke(ctx context.Context, s *scope) (credential.Evidence,
 	if err != nil {
 		return credential.Evidence{}, err
 	}
+	// Names of roles follow from the root keys: with other keys the target would be asked
+	// for a role that never was.
+	if name := issuer.Name(target, s.uid()).Name; s.status.Credential.Type == v1alpha1.CredentialEphemeralRole && name != s.status.Credential.Name {
+		return credential.Evidence{}, fmt.Errorf("the root keys were replaced since role %s was made: "+
+			"remove it on the target, then set the annotation %s", s.status.Credential.Name, v1alpha1.AnnotationAbandon)
+	}
 	return revoke(ctx, issuer, target, credentialRequest(s, s.now))
 }
 

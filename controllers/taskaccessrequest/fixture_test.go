@@ -30,12 +30,14 @@ type bank struct {
 	roles  map[string]int
 	issued int
 	down   bool
+	// keys are the root keys that names follow from.
+	keys string
 }
 
 var errDown = errors.New("the target does not answer")
 
 func (b *bank) Name(_ credential.Target, uid string) v1alpha1.IssuedCredential {
-	return v1alpha1.IssuedCredential{Type: v1alpha1.CredentialEphemeralRole, Name: "role-" + uid[:8]}
+	return v1alpha1.IssuedCredential{Type: v1alpha1.CredentialEphemeralRole, Name: "role-" + b.keys + uid[:8]}
 }
 
 func (b *bank) Login(credential.Target, credential.Request) (credential.Login, error) {

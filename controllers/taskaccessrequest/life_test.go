@@ -335,6 +335,21 @@ func TestLIFE2_ATargetMadeAnewProvesNothingAboutTheOneBefore(t *testing.T) {
 	}
 }
 
+func TestLIFE2_OtherRootKeysProveNothingAboutARoleThatWasMadeWithTheOldOnes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle()
+	w.decide(v1alpha1.OutcomeApproved)
+	w.settle()
+	w.bank.keys = "other-"
+	w.closeRequest()
+	w.settle()
+	w.expect(v1alpha1.ReasonClosing)
+	if teardown := w.request.Status.Teardown; teardown == nil || teardown.Proved || !strings.Contains(teardown.Message, "root keys were replaced") {
+		t.Fatalf("evidence %+v", teardown)
+	}
+}
+
 func TestTheQuotaHoldsInWhateverOrderRequestsAreLookedAt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
