@@ -20,7 +20,7 @@ cluster := hack/cluster/cluster.sh
 
 .PHONY: demo
 demo: ## The main job on an embedded cluster, end to end, with real psql
-	hack/demo/demo.sh
+	@hack/demo/demo.sh
 
 .PHONY: test
 test: ## Every test: unit, property, API server, PostgreSQL, end to end on a cluster
@@ -108,4 +108,4 @@ install: images ## Install Sallyport on the cluster CLUSTER, or on KUBECONFIG
 
 .PHONY: demo-down
 demo-down: ## End the demo's cluster, and remove every trace
-	hack/demo/down.sh
+	@hack/demo/down.sh

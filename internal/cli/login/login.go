@@ -3,6 +3,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"errors"
@@ -57,7 +58,8 @@ func Key(r *v1alpha1.TaskAccessRequest, store clientkey.Store, file string) (cry
 // Open waits until the proxy listens, writes the files, and tunnels to it.
 func Open(ctx context.Context, plan Plan) (*Login, error) {
 	say := func(r *v1alpha1.TaskAccessRequest) string {
-		return fmt.Sprintf("waiting for the proxy of %s: %s", r.Name, task.Condition(r, v1alpha1.ConditionProxyReady).Message)
+		why := cmp.Or(task.Condition(r, v1alpha1.ConditionProxyReady).Message, "the operator has not looked at it yet")
+		return fmt.Sprintf("waiting for the proxy of %s: %s", r.Name, why)
 	}
 	listens := func(r *v1alpha1.TaskAccessRequest) (bool, error) {
 		if task.Over(r) {
