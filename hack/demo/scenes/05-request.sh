@@ -25,3 +25,7 @@ said 'Running'
 on_target "SELECT count(*) AS roles_of_tasks FROM pg_roles WHERE rolname LIKE 'sp\\_%'"
 request_is '{.status.credential}' '' || fail 'there should be no credential yet'
 checked 'no credential has been made'
+if [[ ${SALLYPORT_DEMO_ISOLATION:-Required} == Required ]]; then
+	await 30 'the proxy has tried to break out' request_is '{.status.conditions[?(@.type=="Isolated")].status}' True
+	checked 'it has tried to reach the API server, and could not'
+fi
