@@ -15,6 +15,11 @@ if [[ -n ${1:-} ]]; then
 fi
 
 kubectl apply --server-side --force-conflicts -k config/default
-kubectl -n sallyport-system rollout status deployment/sallyport-manager --timeout 180s
-kubectl -n sallyport-proxies rollout status deployment/sallyport-reader --timeout 180s
+# An image that was built again has the same name: what runs has to be told.
+images=$(cat dist/manager.tar dist/reader.tar dist/proxy.tar | sha256sum | cut -c 1-16)
+for what in sallyport-system/sallyport-manager sallyport-proxies/sallyport-reader; do
+	kubectl -n "${what%/*}" patch deployment "${what#*/}" --type merge \
+		--patch "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"access.sallyport.dev/images\":\"$images\"}}}}}"
+	kubectl -n "${what%/*}" rollout status "deployment/${what#*/}" --timeout 180s
+done
 kubectl wait --for=condition=Available apiservice/v1alpha1.subresources.access.sallyport.dev --timeout 60s
