@@ -3,9 +3,9 @@ package bootstrap
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"time"
 
@@ -103,14 +103,21 @@ func (r *Reader) ensureCertificate(ctx context.Context) error {
 	return nil
 }
 
-// valid says whether the certificate is ours and has a while to go.
+// valid says whether the certificate is the reader's and ours, its key beside it, and
+// has a while to go.
 func (r *Reader) valid(secret *corev1.Secret) bool {
-	block, _ := pem.Decode(secret.Data[corev1.TLSCertKey])
-	if block == nil || !bytes.Equal(secret.Data["ca.crt"], r.Keys.CA()) {
+	authority := x509.NewCertPool()
+	if !bytes.Equal(secret.Data["ca.crt"], r.Keys.CA()) || !authority.AppendCertsFromPEM(r.Keys.CA()) {
 		return false
 	}
-	certificate, err := x509.ParseCertificate(block.Bytes)
-	return err == nil && r.Now().Add(renewBefore).Before(certificate.NotAfter)
+	pair, err := tls.X509KeyPair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey])
+	if err != nil {
+		return false
+	}
+	_, err = pair.Leaf.Verify(x509.VerifyOptions{
+		DNSName: keys.ReaderName, Roots: authority, CurrentTime: r.Now().Add(renewBefore),
+	})
+	return err == nil
 }
 
 // ensureTrust puts the authority into the APIService, by which the API server knows
