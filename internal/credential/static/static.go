@@ -5,6 +5,7 @@ package static
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -46,6 +47,10 @@ func (i *Issuer) Login(target credential.Target, _ credential.Request) (credenti
 
 // Issue makes nothing. That the credential ends in time is the proxy's doing alone.
 func (i *Issuer) Issue(_ context.Context, target credential.Target, request credential.Request) (v1alpha1.IssuedCredential, error) {
+	grant := request.Grant.Postgres
+	if target.Spec.Postgres == nil || grant == nil || !slices.Contains(target.Spec.Postgres.Databases, grant.Database) {
+		return v1alpha1.IssuedCredential{}, fmt.Errorf("%w: AccessTarget %s does not offer its database", credential.ErrGrant, target.Name)
+	}
 	issued := i.Name(target, request.UID)
 	until := metav1.NewTime(request.ValidUntil)
 	issued.Generation, issued.ValidUntil = request.Generation, &until
