@@ -33,6 +33,9 @@ func (r *Reconciler) probe(ctx context.Context, object *v1alpha1.AccessTarget) f
 	if err != nil {
 		return found{err: err}
 	}
+	if err := target.Withheld(object, resolved); err != nil {
+		return found{addresses: resolved.Addresses, err: err}
+	}
 	findings, err := issuer.Probe(ctx, resolved)
 	return found{addresses: resolved.Addresses, findings: findings, err: err}
 }

@@ -3,6 +3,7 @@ package target
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,10 @@ const (
 	KeyTLSMode = "tls-mode"
 	// KeyCredential is EphemeralRole when absent.
 	KeyCredential = "credential"
+	// KeyDatabases are those that tasks may be given, one a line, of what the
+	// AccessTarget lists; all of that when absent. It bounds what is granted and never
+	// what is taken away: a teardown does not depend on it.
+	KeyDatabases = "databases"
 
 	KeyUsername          = "username"
 	KeyPassword          = "password"
@@ -59,6 +64,30 @@ func pinned(target *v1alpha1.AccessTarget, secret *corev1.Secret) (credential.Ad
 			"Secret %s holds no login: it needs %s, and %s or both %s and %s", name, KeyUsername, KeyPassword, KeyClientCertificate, KeyClientKey)}
 	}
 	return admin, nil
+}
+
+// offered is the databases of the AccessTarget that its Secret offers.
+func offered(target *v1alpha1.AccessTarget, secret *corev1.Secret) []string {
+	listed := slices.Clone(target.Spec.Postgres.Databases)
+	pinned, ok := secret.Data[KeyDatabases]
+	if !ok {
+		return listed
+	}
+	lines := strings.Split(strings.ReplaceAll(string(pinned), "\r\n", "\n"), "\n")
+	return slices.DeleteFunc(listed, func(database string) bool { return !slices.Contains(lines, database) })
+}
+
+// Withheld is an Error that names the databases that an AccessTarget lists and its
+// Secret does not offer; nil when there are none.
+func Withheld(target *v1alpha1.AccessTarget, resolved credential.Target) error {
+	withheld := slices.DeleteFunc(slices.Clone(target.Spec.Postgres.Databases), func(database string) bool {
+		return slices.Contains(resolved.Spec.Postgres.Databases, database)
+	})
+	if len(withheld) == 0 {
+		return nil
+	}
+	return &Error{v1alpha1.ReasonMismatch, fmt.Sprintf("Secret %s/%s does not offer database %s: take it from the AccessTarget, or have whoever runs the platform add it under key %s",
+		v1alpha1.TargetNamespace, SecretName(target), strings.Join(withheld, ", "), KeyDatabases)}
 }
 
 // pin is a key that must hold what the AccessTarget says; absent stands in for it.

@@ -73,8 +73,10 @@ func (r *Resolver) Resolve(ctx context.Context, target *v1alpha1.AccessTarget) (
 	if err != nil {
 		return none, err
 	}
+	spec := *target.Spec.DeepCopy()
+	spec.Postgres.Databases = offered(target, secret)
 	return credential.Target{
-		Name: target.Name, Namespace: target.Namespace, Spec: *target.Spec.DeepCopy(),
+		Name: target.Name, Namespace: target.Namespace, Spec: spec,
 		Addresses: addresses, Admin: admin,
 	}, nil
 }

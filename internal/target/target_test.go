@@ -195,3 +195,27 @@ func wantReason(t *testing.T, err error, reason string) {
 		t.Errorf("got %v, want reason %s", err, reason)
 	}
 }
+
+func TestOP2_ASecretBoundsTheDatabasesThatTasksMayBeGiven(t *testing.T) {
+	t.Parallel()
+	target := accessTarget()
+	target.Spec.Postgres.Databases = []string{"orders", "payroll", "or"}
+	for pinned, want := range map[string][]string{
+		"orders\n": {"orders"}, "payroll\r\norders": {"orders", "payroll"}, "orders, payroll": {}, "": {},
+	} {
+		s := secret()
+		s.Data[KeyDatabases] = []byte(pinned)
+		got, err := resolver(s, "10.0.0.9").Resolve(t.Context(), target)
+		if err != nil {
+			t.Fatalf("%q: a teardown must not depend on it: %v", pinned, err)
+		}
+		if diff := cmp.Diff(want, got.Spec.Postgres.Databases); diff != "" {
+			t.Errorf("%q: %s", pinned, diff)
+		}
+		wantReason(t, Withheld(target, got), v1alpha1.ReasonMismatch)
+	}
+	all, err := resolver(secret(), "10.0.0.9").Resolve(t.Context(), target)
+	if err != nil || Withheld(target, all) != nil || len(all.Spec.Postgres.Databases) != 3 {
+		t.Errorf("a Secret that names none: %v, %v", all.Spec.Postgres.Databases, err)
+	}
+}
