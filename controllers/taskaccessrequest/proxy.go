@@ -103,14 +103,14 @@ func (r *Reconciler) ensureNetworkPolicy(ctx context.Context, wanted *networking
 	return r.Update(ctx, wanted)
 }
 
-// podDeadline is the longest that a proxy may be needed: until its review expires,
-// and then as long as its policy allows; after the grant, what is left of that.
+// podDeadline is the longest that a proxy may be needed: until its review expires or
+// an approval of its last moment lapses, and then as long as was asked for; after the grant, what is left of that.
 func podDeadline(s *scope) int64 {
 	if s.status.GrantedAt != nil {
 		return max(int64(s.status.ExpiresAt.Sub(s.now).Seconds()), 1) + proxySlack
 	}
 	review := max(int64(s.review.Spec.Question.ExpiresAt.Sub(s.now).Seconds()), 0)
-	return review + int64(s.review.Spec.Question.DurationSeconds) + proxySlack
+	return review + int64(approvalHolds.Seconds()) + int64(s.review.Spec.Question.DurationSeconds) + proxySlack
 }
 
 func finished(pod *corev1.Pod) bool {
