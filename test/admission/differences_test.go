@@ -126,7 +126,7 @@ func TestREV6_ARemovedPolicyIsSeen(t *testing.T) {
 func TestREV6_ThePolicyNamesEveryFieldOfARequestsSpec(t *testing.T) {
 	t.Parallel()
 	c := start(t)
-	crds, err := c.render("config", "crd")
+	crds, err := c.Render("config", "crd")
 	must(t, err)
 	named := func(object *unstructured.Unstructured) bool {
 		return strings.HasPrefix(object.GetName(), "taskaccessrequests.")

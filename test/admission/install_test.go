@@ -1,13 +1,8 @@
 package admission_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
@@ -56,7 +50,7 @@ func start(t *testing.T) *cluster {
 func (c *cluster) install(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	objects, err := c.render("config", "default")
+	objects, err := c.Render("config", "default")
 	if err != nil {
 		return err
 	}
@@ -91,36 +85,10 @@ func (c *cluster) apply(ctx context.Context, object *unstructured.Unstructured, 
 	return nil
 }
 
-// render is what `kubectl kustomize` makes of a folder.
-func (c *cluster) render(folder ...string) ([]*unstructured.Unstructured, error) {
-	command := exec.Command(filepath.Join(c.Assets, "kubectl"), "kustomize", apitest.Root(folder...))
-	var stderr strings.Builder
-	command.Stderr = &stderr
-	output, err := command.Output()
-	if err != nil {
-		return nil, fmt.Errorf("kubectl kustomize %s: %w: %s", filepath.Join(folder...), err, stderr.String())
-	}
-	return parse(output)
-}
-
-func parse(content []byte) ([]*unstructured.Unstructured, error) {
-	var objects []*unstructured.Unstructured
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096)
-	for {
-		object := &unstructured.Unstructured{}
-		if err := decoder.Decode(object); errors.Is(err, io.EOF) {
-			return objects, nil
-		} else if err != nil {
-			return nil, err
-		}
-		objects = append(objects, object)
-	}
-}
-
 // awaitEffect waits until the API server has taken note of policies and roles. It
 // learns of policies and of bindings in order: once the last works, so do the others.
 func (c *cluster) awaitEffect(ctx context.Context) error {
-	objects, err := parse([]byte(sentinel))
+	objects, err := apitest.Objects([]byte(sentinel))
 	if err != nil {
 		return err
 	}

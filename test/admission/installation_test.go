@@ -22,7 +22,7 @@ func (c *cluster) file(t *testing.T, path ...string) *unstructured.Unstructured 
 	t.Helper()
 	content, err := os.ReadFile(apitest.Root(path...))
 	must(t, err)
-	objects, err := parse(content)
+	objects, err := apitest.Objects(content)
 	must(t, err)
 	if len(objects) != 1 {
 		t.Fatalf("%v holds %d objects, want one", path, len(objects))
@@ -65,7 +65,7 @@ func TestTheAPIServerTakesEveryObjectOfBothInstallations(t *testing.T) {
 	t.Parallel()
 	c := start(t)
 	for _, folder := range []string{"default", "default-validating-only"} {
-		rendered, err := c.render("config", folder)
+		rendered, err := c.Render("config", folder)
 		must(t, err)
 		for _, object := range rendered {
 			t.Run(folder+"/"+object.GetKind()+" "+object.GetName(), func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestTheAPIServerTakesEveryObjectOfBothInstallations(t *testing.T) {
 func TestOurPodsPassTheRestrictedProfile(t *testing.T) {
 	t.Parallel()
 	c := start(t)
-	rendered, err := c.render("config", "default")
+	rendered, err := c.Render("config", "default")
 	must(t, err)
 	tried := 0
 	for _, object := range rendered {

@@ -13,7 +13,7 @@ import (
 func TestREV6_WhatKustomizeInstallsIsWhatTheManagerExpects(t *testing.T) {
 	t.Parallel()
 	c := start(t)
-	rendered, err := c.render("config", "default")
+	rendered, err := c.Render("config", "default")
 	must(t, err)
 	installed := map[string]*unstructured.Unstructured{}
 	for _, object := range rendered {

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/apitest"
 )
 
 func TestREV6_TheAPIServerWritesDownWhoAsks(t *testing.T) {
@@ -158,7 +159,7 @@ func TestApplyingARequestAgainChangesNothing(t *testing.T) {
 func TestARequestWithoutASpecIsRefusedByTheSchema(t *testing.T) {
 	t.Parallel()
 	c := start(t)
-	request, err := parse([]byte(`{"apiVersion":"access.sallyport.dev/v1alpha1","kind":"TaskAccessRequest","metadata":{"name":"empty"}}`))
+	request, err := apitest.Objects([]byte(`{"apiVersion":"access.sallyport.dev/v1alpha1","kind":"TaskAccessRequest","metadata":{"name":"empty"}}`))
 	must(t, err)
 	request[0].SetNamespace(c.Namespace(t.Context(), t))
 	judge(t, c.as(bob).Create(testContext(t), request[0]), "spec: Required value")

@@ -31,7 +31,7 @@ func (r role) String() string {
 
 func roles(t *testing.T) []role {
 	t.Helper()
-	rendered, err := start(t).render("config", "default")
+	rendered, err := start(t).Render("config", "default")
 	must(t, err)
 	var found []role
 	for _, object := range rendered {
@@ -233,7 +233,7 @@ func TestOP1_TheManagerMayDoItsWorkAndNoMore(t *testing.T) {
 func TestTheSamplesApplyAndMean(t *testing.T) {
 	t.Parallel()
 	c := start(t)
-	samples, err := c.render("config", "samples")
+	samples, err := c.Render("config", "samples")
 	must(t, err)
 	for _, object := range samples {
 		must(t, c.apply(testContext(t), object))
