@@ -30,7 +30,7 @@ func (r *Reconciler) close(ctx context.Context, s *scope) (outcome, error) {
 	}
 	evidence, err := r.prove(ctx, s)
 	if err != nil {
-		s.status.Teardown = &v1alpha1.Teardown{Message: bounded("not proved yet: "+err.Error(), 1024), CheckedAt: new(metav1.NewTime(s.now))}
+		s.unproved(err)
 		s.state(v1alpha1.ReasonClosing, s.status.Ended.Message+"; "+s.status.Teardown.Message)
 		return stop, &retry{reason: v1alpha1.ReasonUnreachable, err: err}
 	}
@@ -40,7 +40,8 @@ func (r *Reconciler) close(ctx context.Context, s *scope) (outcome, error) {
 	}
 	if len(left) > 0 {
 		s.state(v1alpha1.ReasonClosing, s.status.Ended.Message+"; waits for "+strings.Join(left, ", "))
-		return again(500 * time.Millisecond), nil
+		// The pod's end is an event; one on a node that is gone is not asked after for ever so often.
+		return again(min(max(s.now.Sub(s.status.Ended.At.Time)/4, 500*time.Millisecond), time.Minute)), nil
 	}
 	evidence.Message = bounded(evidence.Message+"; pod, service, service account, network policy and role gone", 1024)
 	s.status.Teardown = evidence
@@ -56,6 +57,15 @@ func (r *Reconciler) close(ctx context.Context, s *scope) (outcome, error) {
 		return stop, err
 	}
 	return stop, r.letGo(ctx, s)
+}
+
+// unproved says why the target has shown nothing yet, and since when. The same again
+// is not written again: that would be an event, and the next try come at once.
+func (s *scope) unproved(err error) {
+	message := bounded("not proved yet: "+err.Error(), 1024)
+	if last := s.status.Teardown; last == nil || last.Message != message {
+		s.status.Teardown = &v1alpha1.Teardown{Message: message, CheckedAt: new(metav1.NewTime(s.now))}
+	}
 }
 
 // prove revokes, and asks the target whether anything is left. A request that never

@@ -396,3 +396,23 @@ func TestLIFE1_ThePodsDeadlineIsLoweredEvenIfTheGrantingPassDiedBefore(t *testin
 		t.Fatalf("the deadline was %d s and is %d s, for a task of 600 s", before, after)
 	}
 }
+
+func TestLIFE2_ATargetThatStaysDownIsNotAskedAgainBecauseOfItsOwnAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle()
+	w.decide(v1alpha1.OutcomeApproved)
+	w.settle()
+	w.bank.down = true
+	w.closeRequest()
+	_ = w.pass()
+	_ = w.pass()
+	before := w.request.ResourceVersion
+	w.r.Now = func() time.Time { return time.Now().Add(time.Minute) }
+	_ = w.pass()
+	// A status that is written is an event, and an event is another pass at once: the
+	// backoff would be none.
+	if w.request.ResourceVersion != before {
+		t.Fatalf("the status was written again: %+v", w.request.Status.Teardown)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -38,6 +39,10 @@ type failure struct {
 func (f *failure) Error() string { return f.doing + ": " + f.text }
 func (f *failure) Unwrap() error { return f.about }
 
+// ownAddress is our side of a connection in the net package's words. Its port is another
+// each time, and an error that is the same should read the same.
+var ownAddress = regexp.MustCompile(`[0-9a-fA-F.:\[\]]+:[0-9]+->`)
+
 // scrub wraps err as a failure. It drops err itself: pgx's errors quote settings,
 // and a hostile server may repeat what it was sent.
 func scrub(target credential.Target, doing string, err error) error {
@@ -60,7 +65,7 @@ func scrub(target credential.Target, doing string, err error) error {
 			f.about = about
 		}
 	}
-	f.text = oneLine(f.text, 512)
+	f.text = oneLine(ownAddress.ReplaceAllString(f.text, ""), 512)
 	if target.Admin.Password != "" {
 		f.text = strings.ReplaceAll(f.text, target.Admin.Password, "[secret]")
 	}
