@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/wording"
 )
 
 const fieldOwner = "sallyport-manager"
@@ -51,5 +52,5 @@ func (r *Reconciler) announce(policy *v1alpha1.AccessPolicy, draft v1alpha1.Acce
 	if is.Reason != v1alpha1.ReasonReady {
 		kind = corev1.EventTypeWarning
 	}
-	r.Events.Eventf(policy, nil, kind, is.Reason, "Compile", "%s", bounded(is.Message, 1000))
+	r.Events.Eventf(policy, nil, kind, is.Reason, "Compile", "%s", wording.Fit(is.Message, wording.Event))
 }

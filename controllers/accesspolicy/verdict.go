@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/wording"
 	"github.com/sallyport/sallyport/internal/digest"
 	"github.com/sallyport/sallyport/internal/policy"
 )
@@ -48,7 +49,7 @@ func draft(p *v1alpha1.AccessPolicy, now time.Time) v1alpha1.AccessPolicyStatus 
 	out.Digest = digest.Policy(p)
 	status, reason, message := verdict(p)
 	meta.SetStatusCondition(&out.Conditions, metav1.Condition{
-		Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: bounded(message, maxMessage),
+		Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: wording.Fit(message, maxMessage),
 		ObservedGeneration: p.Generation, LastTransitionTime: metav1.NewTime(now),
 	})
 	return out
@@ -56,15 +57,3 @@ func draft(p *v1alpha1.AccessPolicy, now time.Time) v1alpha1.AccessPolicyStatus 
 
 // maxMessage bounds a condition's message: every error of a policy, within reason.
 const maxMessage = 8192
-
-// bounded cuts a message for a field that has a limit, on a rune's border.
-func bounded(message string, limit int) string {
-	if len(message) <= limit {
-		return message
-	}
-	cut := limit - len("…")
-	for cut > 0 && message[cut]&0xC0 == 0x80 {
-		cut--
-	}
-	return message[:cut] + "…"
-}

@@ -86,13 +86,3 @@ func TestADraftIsDerivedFromTheSpecAndStable(t *testing.T) {
 		t.Errorf("draft %+v", again)
 	}
 }
-
-func TestAMessageIsCutOnARunesBorder(t *testing.T) {
-	t.Parallel()
-	if got := bounded("ääää", 7); got != "ää…" {
-		t.Errorf("got %q", got)
-	}
-	if got := bounded("short", 7); got != "short" {
-		t.Errorf("got %q", got)
-	}
-}

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/wording"
 	"github.com/sallyport/sallyport/internal/credential"
 	"github.com/sallyport/sallyport/internal/target"
 )
@@ -41,7 +42,7 @@ func draft(object *v1alpha1.AccessTarget, f found, now time.Time) v1alpha1.Acces
 	}
 	for _, condition := range judge(object, f) {
 		condition.ObservedGeneration, condition.LastTransitionTime = object.Generation, metav1.NewTime(now)
-		condition.Message = bounded(condition.Message, 1024)
+		condition.Message = wording.Fit(condition.Message, wording.Condition)
 		meta.SetStatusCondition(&status.Conditions, condition)
 	}
 	return status
@@ -100,16 +101,4 @@ func readyMessage(object *v1alpha1.AccessTarget) string {
 		message += "; tasks share a standing login, which remains when they close"
 	}
 	return message
-}
-
-// bounded cuts a message on a rune's border.
-func bounded(message string, limit int) string {
-	if len(message) <= limit {
-		return message
-	}
-	cut := limit - len("…")
-	for cut > 0 && message[cut]&0xC0 == 0x80 {
-		cut--
-	}
-	return message[:cut] + "…"
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	apply "github.com/sallyport/sallyport/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/wording"
 )
 
 // Two field managers share a target's status: who probes, and who keeps. Neither
@@ -50,7 +51,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, target *v1alpha1.AccessTar
 		if is.Status != metav1.ConditionTrue {
 			kind = corev1.EventTypeWarning
 		}
-		r.Events.Eventf(target, nil, kind, is.Reason, "Probe", "%s", bounded(is.Message, 1000))
+		r.Events.Eventf(target, nil, kind, is.Reason, "Probe", "%s", wording.Fit(is.Message, wording.Event))
 	}
 	return nil
 }
@@ -86,7 +87,7 @@ func (k *keeper) writeInUse(ctx context.Context, target *v1alpha1.AccessTarget, 
 		return err
 	}
 	if condition.Status == metav1.ConditionTrue && !target.DeletionTimestamp.IsZero() {
-		k.Events.Eventf(target, nil, corev1.EventTypeWarning, condition.Reason, "Delete", "%s", bounded(condition.Message, 1000))
+		k.Events.Eventf(target, nil, corev1.EventTypeWarning, condition.Reason, "Delete", "%s", wording.Fit(condition.Message, wording.Event))
 	}
 	return nil
 }

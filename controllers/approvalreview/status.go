@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/wording"
 )
 
 const fieldOwner = "sallyport-manager"
@@ -80,17 +81,5 @@ func (r *Reconciler) announce(s *scope, before, after []metav1.Condition) {
 	if s.request != nil {
 		related = s.request
 	}
-	r.Events.Eventf(s.review, related, kind, is.Reason, "Count", "%s", bounded(is.Message, 1000))
-}
-
-// bounded cuts a message for a field that has a limit, on a rune's border.
-func bounded(message string, limit int) string {
-	if len(message) <= limit {
-		return message
-	}
-	cut := limit - len("…")
-	for cut > 0 && message[cut]&0xC0 == 0x80 {
-		cut--
-	}
-	return message[:cut] + "…"
+	r.Events.Eventf(s.review, related, kind, is.Reason, "Count", "%s", wording.Fit(is.Message, wording.Event))
 }

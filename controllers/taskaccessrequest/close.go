@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/wording"
 	"github.com/sallyport/sallyport/internal/credential"
 	"github.com/sallyport/sallyport/internal/manifest"
 )
@@ -43,7 +44,7 @@ func (r *Reconciler) close(ctx context.Context, s *scope) (outcome, error) {
 		// The pod's end is an event; one on a node that is gone is not asked after for ever so often.
 		return again(min(max(s.now.Sub(s.status.Ended.At.Time)/4, 500*time.Millisecond), time.Minute)), nil
 	}
-	evidence.Message = bounded(evidence.Message+"; pod, service, service account, network policy and role gone", 1024)
+	evidence.Message = wording.Fit(evidence.Message+"; pod, service, service account, network policy and role gone", wording.Condition)
 	s.status.Teardown = evidence
 	s.status.ClosedAt = new(metav1.NewTime(r.Now()))
 	s.set(v1alpha1.ConditionProxyReady, metav1.ConditionFalse, v1alpha1.ReasonClosed, "torn down")
@@ -62,7 +63,7 @@ func (r *Reconciler) close(ctx context.Context, s *scope) (outcome, error) {
 // unproved says why the target has shown nothing yet, and since when. The same again
 // is not written again: that would be an event, and the next try come at once.
 func (s *scope) unproved(err error) {
-	message := bounded("not proved yet: "+err.Error(), 1024)
+	message := wording.Fit("not proved yet: "+err.Error(), wording.Condition)
 	if last := s.status.Teardown; last == nil || last.Message != message {
 		s.status.Teardown = &v1alpha1.Teardown{Message: message, CheckedAt: new(metav1.NewTime(s.now))}
 	}

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/wording"
 	"github.com/sallyport/sallyport/internal/approval"
 	"github.com/sallyport/sallyport/internal/digest"
 )
@@ -42,7 +43,7 @@ func (r *Reconciler) end(ctx context.Context, s *scope) (outcome, error) {
 // ending is why a request is over, or nil while it is not.
 func ending(s *scope) *v1alpha1.Ended {
 	over := func(reason, format string, args ...any) *v1alpha1.Ended {
-		return &v1alpha1.Ended{Reason: reason, Message: bounded(fmt.Sprintf(format, args...), 1024), At: metav1.NewTime(s.now)}
+		return &v1alpha1.Ended{Reason: reason, Message: wording.Fit(fmt.Sprintf(format, args...), wording.Condition), At: metav1.NewTime(s.now)}
 	}
 	status := s.request.Status
 	switch {

@@ -6,6 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/wording"
 )
 
 // trouble are the reasons that deserve a warning.
@@ -26,6 +27,6 @@ func (r *Reconciler) announce(request *v1alpha1.TaskAccessRequest, before, after
 		if trouble[condition.Reason] {
 			kind = corev1.EventTypeWarning
 		}
-		r.Events.Eventf(request, nil, kind, condition.Reason, condition.Type, "%s", bounded(condition.Message, 1000))
+		r.Events.Eventf(request, nil, kind, condition.Reason, condition.Type, "%s", wording.Fit(condition.Message, wording.Event))
 	}
 }

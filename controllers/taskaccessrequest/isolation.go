@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/wording"
 	"github.com/sallyport/sallyport/internal/control"
 )
 
@@ -16,7 +17,7 @@ import (
 func isolationOf(report control.Report, podUID string) metav1.Condition {
 	condition := metav1.Condition{
 		Type: v1alpha1.ConditionIsolated, Status: metav1.ConditionFalse, Reason: "APIServerReachable",
-		Message: isolationPrefix(podUID) + bounded(report.Isolation, 512),
+		Message: isolationPrefix(podUID) + wording.Fit(report.Isolation, 512),
 	}
 	if report.Isolated {
 		condition.Status, condition.Reason = metav1.ConditionTrue, "APIServerUnreachable"

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/wording"
 )
 
 // scope is one pass over one request: what gather read, and the status that the
@@ -34,7 +35,7 @@ func (s *scope) uid() string { return string(s.request.UID) }
 // set drafts a condition.
 func (s *scope) set(condition string, status metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(&s.status.Conditions, metav1.Condition{
-		Type: condition, Status: status, Reason: reason, Message: bounded(message, 1024),
+		Type: condition, Status: status, Reason: reason, Message: wording.Fit(message, wording.Condition),
 		ObservedGeneration: s.request.Generation, LastTransitionTime: metav1.NewTime(s.now),
 	})
 }
@@ -46,16 +47,4 @@ func (s *scope) state(reason, message string) {
 		ready = metav1.ConditionTrue
 	}
 	s.set(v1alpha1.ConditionReady, ready, reason, message)
-}
-
-// bounded cuts a message for a field that has a limit, on a rune's border.
-func bounded(message string, limit int) string {
-	if len(message) <= limit {
-		return message
-	}
-	cut := limit - len("…")
-	for cut > 0 && message[cut]&0xC0 == 0x80 {
-		cut--
-	}
-	return message[:cut] + "…"
 }
