@@ -6,6 +6,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
@@ -141,6 +143,24 @@ func TestReportsOnlyEverMoveOn(t *testing.T) {
 	w.settle()
 	if w.request.Status.Sessions == nil || w.request.Status.Recording == nil {
 		t.Fatal("the reconciler took the reporter's fields")
+	}
+}
+
+func TestAProxyThatHasNotLookedYetIsNotSaidToBeUnisolated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle()
+	p := w.provide()
+	report := func(isolation string, isolated bool) *metav1.Condition {
+		w.must(p.Report(t.Context(), string(w.request.UID), control.Report{Ready: true, Isolated: isolated, Isolation: isolation}))
+		w.reload()
+		return meta.FindStatusCondition(w.request.Status.Conditions, v1alpha1.ConditionIsolated)
+	}
+	if condition := report("", false); condition != nil {
+		t.Errorf("before it looked: %+v", condition)
+	}
+	if condition := report("refused", true); condition == nil || condition.Status != metav1.ConditionTrue {
+		t.Errorf("after it looked: %+v", condition)
 	}
 }
 

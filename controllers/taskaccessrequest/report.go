@@ -29,19 +29,9 @@ func (p *Provider) Report(ctx context.Context, uid string, report control.Report
 		return err
 	}
 	status := v1alpha1.TaskAccessRequestStatus{
-		Sessions:  countsOf(request.Status.Sessions, report),
-		Recording: recordingOf(request, report),
-	}
-	if pod != nil {
-		condition := isolationOf(report, string(pod.UID))
-		condition.LastTransitionTime = metav1.NewTime(p.Now())
-		condition.ObservedGeneration = request.Generation
-		if old := meta.FindStatusCondition(request.Status.Conditions, condition.Type); old != nil && old.Status == condition.Status {
-			condition.LastTransitionTime = old.LastTransitionTime
-		}
-		status.Conditions = []metav1.Condition{condition}
-	} else if old := meta.FindStatusCondition(request.Status.Conditions, v1alpha1.ConditionIsolated); old != nil {
-		status.Conditions = []metav1.Condition{*old}
+		Sessions:   countsOf(request.Status.Sessions, report),
+		Recording:  recordingOf(request, report),
+		Conditions: p.isolated(request, report, pod),
 	}
 	if unchanged(request.Status, status) {
 		return nil
@@ -50,6 +40,25 @@ func (p *Provider) Report(ctx context.Context, uid string, report control.Report
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
+}
+
+// isolated is the condition that a report makes; one that came before the proxy had
+// looked, or after its pod, leaves the old one.
+func (p *Provider) isolated(request *v1alpha1.TaskAccessRequest, report control.Report, pod *corev1.Pod) []metav1.Condition {
+	old := meta.FindStatusCondition(request.Status.Conditions, v1alpha1.ConditionIsolated)
+	if pod == nil || report.Isolation == "" {
+		if old == nil {
+			return nil
+		}
+		return []metav1.Condition{*old}
+	}
+	condition := isolationOf(report, string(pod.UID))
+	condition.LastTransitionTime = metav1.NewTime(p.Now())
+	condition.ObservedGeneration = request.Generation
+	if old != nil && old.Status == condition.Status {
+		condition.LastTransitionTime = old.LastTransitionTime
+	}
+	return []metav1.Condition{condition}
 }
 
 func unchanged(old, reported v1alpha1.TaskAccessRequestStatus) bool {
