@@ -60,17 +60,22 @@ func run(t testing.TB, command *exec.Cmd) *Psql {
 	}()
 	t.Cleanup(func() {
 		_ = p.input.Close()
-		for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-			select {
-			case <-p.exited:
-				return
-			case <-time.After(2 * time.Second):
-				_ = command.Process.Signal(signal)
-			}
-		}
-		<-p.exited
+		end(command, p.exited)
 	})
 	return p
+}
+
+// end waits for a command to leave by itself, and then makes it.
+func end(command *exec.Cmd, exited <-chan struct{}) {
+	for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		select {
+		case <-exited:
+			return
+		case <-time.After(2 * time.Second):
+			_ = command.Process.Signal(signal)
+		}
+	}
+	<-exited
 }
 
 // Answer is what psql printed about one statement.

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Tunnel is an open `kubectl access connect`.
@@ -30,6 +32,36 @@ func (k *Task) Tunnel(t testing.TB) *Tunnel {
 	}
 	return &Tunnel{Conninfo: strings.TrimSpace(conninfo), Address: "127.0.0.1:" + found[1], user: k.Requester}
 }
+
+// Copy runs a COPY TO STDOUT through the tunnel, until its end or the test's, by a
+// client that keeps nothing back: psql's last buffer leaves it when it exits.
+func (u *Tunnel) Copy(t testing.TB, statement string) *Stream {
+	t.Helper()
+	// pgx knows no hostaddr.
+	config, err := pgconn.ParseConfig(notOfPgx.ReplaceAllString(u.Conninfo, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"127.0.0.1"}, nil }
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	conn, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	s := &Stream{Err: newTranscript(), begun: make(chan struct{}), exited: make(chan struct{})}
+	go func() {
+		defer close(s.exited)
+		if _, err := conn.CopyTo(ctx, s, statement); err != nil {
+			fmt.Fprintln(s.Err, err)
+		}
+		_ = conn.Close(ctx)
+	}()
+	t.Cleanup(func() { cancel(); <-s.exited })
+	return s
+}
+
+var notOfPgx = regexp.MustCompile(`\b(hostaddr|gssencmode|connect_timeout)=\S+`)
 
 // Psql runs one statement through the tunnel with psql itself. Of a parameter that
 // stands twice in a connection string the last one counts: change overrides.
