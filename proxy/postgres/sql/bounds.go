@@ -78,19 +78,25 @@ func isWord(c byte) bool {
 }
 
 // checkDepth bounds the depth of the parse tree before it is built, from the
-// scanner's tokens: a level is open brackets, and the tokens since what last began
-// a new branch there. What nests without brackets, across commas and AND, counts
-// until its bracket closes.
+// scanner's tokens: a level is open brackets or an open CASE, and the tokens since
+// what last began a new branch there. What nests without brackets, across commas and
+// AND, counts until its bracket closes.
 func checkDepth(text string) error {
 	scanned, err := pg_query.Scan(text)
 	if err != nil {
 		return fmt.Errorf("PostgreSQL's grammar does not read it: %w", err)
 	}
-	type level struct{ run, kept int }
+	type level struct {
+		run, kept int
+		inCase    bool
+	}
 	levels := []level{{}}
 	depth := 0
+	var last pg_query.Token
 	for _, token := range scanned.Tokens {
 		at := &levels[len(levels)-1]
+		before := last
+		last = token.Token
 		switch token.Token {
 		case pg_query.Token_SQL_COMMENT, pg_query.Token_C_COMMENT:
 			continue
@@ -101,14 +107,29 @@ func checkDepth(text string) error {
 			depth -= at.run
 			at.run = 0
 			continue
+		case pg_query.Token_WHEN, pg_query.Token_THEN, pg_query.Token_ELSE:
+			if at.inCase {
+				depth -= at.run
+				at.run = 0
+				continue
+			}
+			at.run++
+		case pg_query.Token_END_P:
+			// After a dot it is a column's name.
+			if at.inCase && before != pg_query.Token_ASCII_46 {
+				depth -= at.run + at.kept
+				levels = levels[:len(levels)-1]
+				continue
+			}
+			at.run++
 		case pg_query.Token_ASCII_41, pg_query.Token_ASCII_93: // ) ]
-			if len(levels) > 1 {
+			if len(levels) > 1 && !at.inCase {
 				depth -= at.run + at.kept
 				levels = levels[:len(levels)-1]
 			}
 			continue
 		case pg_query.Token_UNION, pg_query.Token_INTERSECT, pg_query.Token_EXCEPT,
-			pg_query.Token_JOIN, pg_query.Token_CASE, pg_query.Token_BETWEEN:
+			pg_query.Token_JOIN, pg_query.Token_BETWEEN:
 			at.kept++
 		default:
 			at.run++
@@ -117,8 +138,11 @@ func checkDepth(text string) error {
 		if depth > maxDepth {
 			return errors.New("nested too deeply to be judged")
 		}
-		if token.Token == pg_query.Token_ASCII_40 || token.Token == pg_query.Token_ASCII_91 { // ( [
+		switch token.Token {
+		case pg_query.Token_ASCII_40, pg_query.Token_ASCII_91: // ( [
 			levels = append(levels, level{})
+		case pg_query.Token_CASE:
+			levels = append(levels, level{inCase: true})
 		}
 	}
 	return nil

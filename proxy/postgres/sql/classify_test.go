@@ -27,20 +27,24 @@ func TestWhatTheParserCannotTakeNeverReachesIt(t *testing.T) {
 	t.Parallel()
 	const many = 150_000
 	for name, test := range map[string]struct{ text, unknown string }{
-		"a text over the limit":               {"SELECT '" + strings.Repeat("x", 1<<20) + "'", "the limit is 1048576"},
-		"a zero byte":                         {"SELECT 1\x00; DROP TABLE orders", "zero byte"},
-		"no UTF-8":                            {"SELECT '\x95\x5c'", "not UTF-8"},
-		"a sum of many":                       {"SELECT 1" + strings.Repeat("+1", many), "nested too deeply"},
-		"casts of casts":                      {"SELECT 1" + strings.Repeat("::a", many), "nested too deeply"},
-		"many arms of UNION":                  {"SELECT 1, 2" + strings.Repeat(" UNION SELECT 1, 2", 40_000), "nested too deeply"},
-		"many joins":                          {"SELECT 1 FROM a" + strings.Repeat(" JOIN a ON b AND c", 40_000), "nested too deeply"},
-		"BETWEEN, whose AND begins no branch": {"SELECT a" + strings.Repeat(" between 1 and 2 isnull", 20_000), "nested too deeply"},
-		"CASE in CASE":                        {"SELECT " + strings.Repeat("case when a and ", 40_000), "nested too deeply"},
-		"brackets":                            {"SELECT " + strings.Repeat("(", many) + "1" + strings.Repeat(")", many), "nested too deeply"},
-		"array in array":                      {"SELECT " + strings.Repeat("ARRAY[1,", 100_000) + "1" + strings.Repeat("]", 100_000), "nested too deeply"},
-		"comments in comments":                {strings.Repeat("/*", many) + strings.Repeat("*/", many) + "SELECT 1", "runs of operator"},
-		"one long operator":                   {"SELECT " + strings.Repeat("+", many) + "1", "runs of operator"},
-		"statements without end":              {strings.Repeat("SELECT 1;", 2000), "2000 statements"},
+		"a text over the limit":                 {"SELECT '" + strings.Repeat("x", 1<<20) + "'", "the limit is 1048576"},
+		"a zero byte":                           {"SELECT 1\x00; DROP TABLE orders", "zero byte"},
+		"no UTF-8":                              {"SELECT '\x95\x5c'", "not UTF-8"},
+		"a sum of many":                         {"SELECT 1" + strings.Repeat("+1", many), "nested too deeply"},
+		"casts of casts":                        {"SELECT 1" + strings.Repeat("::a", many), "nested too deeply"},
+		"many arms of UNION":                    {"SELECT 1, 2" + strings.Repeat(" UNION SELECT 1, 2", 40_000), "nested too deeply"},
+		"many joins":                            {"SELECT 1 FROM a" + strings.Repeat(" JOIN a ON b AND c", 40_000), "nested too deeply"},
+		"BETWEEN, whose AND begins no branch":   {"SELECT a" + strings.Repeat(" between 1 and 2 isnull", 20_000), "nested too deeply"},
+		"CASE in CASE":                          {"SELECT " + strings.Repeat("case when a and ", 40_000), "nested too deeply"},
+		"CASE in CASE behind an operator":       {"SELECT " + strings.Repeat("case when not not not 1+a then ", 30_000), "nested too deeply"},
+		"CASE in ELSE":                          {"SELECT " + strings.Repeat("case when a then b else ", 30_000) + "1" + strings.Repeat(" end", 30_000), "nested too deeply"},
+		"CASE and a column called end":          {"SELECT " + strings.Repeat("case when a.end and ", 40_000), "nested too deeply"},
+		"CASE and brackets that close too much": {"SELECT " + strings.Repeat("case when a) and ", 40_000), "nested too deeply"},
+		"brackets":                              {"SELECT " + strings.Repeat("(", many) + "1" + strings.Repeat(")", many), "nested too deeply"},
+		"array in array":                        {"SELECT " + strings.Repeat("ARRAY[1,", 100_000) + "1" + strings.Repeat("]", 100_000), "nested too deeply"},
+		"comments in comments":                  {strings.Repeat("/*", many) + strings.Repeat("*/", many) + "SELECT 1", "runs of operator"},
+		"one long operator":                     {"SELECT " + strings.Repeat("+", many) + "1", "runs of operator"},
+		"statements without end":                {strings.Repeat("SELECT 1;", 2000), "2000 statements"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -62,6 +66,8 @@ func TestLargeTextsThatAreFlatAreUnderstood(t *testing.T) {
 		"a long list":       "SELECT * FROM orders WHERE id IN (1" + strings.Repeat(", 1", 100_000) + ")",
 		"many rows":         "INSERT INTO orders (id, status) VALUES (1, 'a')" + strings.Repeat(", (1, 'a')", 20_000),
 		"many alternatives": "SELECT * FROM orders WHERE false" + strings.Repeat(" OR (id = 1 AND status = 'a')", 20_000),
+		"many branches":     "SELECT case id" + strings.Repeat(" when 1 then 'a'", 20_000) + " else case when id = 1 then 2 end end FROM orders",
+		"many CASEs":        "SELECT 1" + strings.Repeat(", case when id = 1 then 2 else 3 end", 5_000) + " FROM orders",
 		"a long literal":    "SELECT '" + strings.Repeat("a + b - c ", 50_000) + "' FROM orders",
 		"banners":           strings.Repeat("-- "+strings.Repeat("-", 76)+"\n", 2000) + "SELECT 1 FROM orders",
 	} {
