@@ -1,7 +1,6 @@
 package access
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -9,7 +8,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,26 +18,9 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/apitest"
 	"github.com/sallyport/sallyport/internal/cli/kube"
+	"github.com/sallyport/sallyport/internal/cli/terminal/terminaltest"
 	"github.com/sallyport/sallyport/internal/cli/tunnel/tunneltest"
 )
-
-// lockedBuffer is written by a command and read by its test.
-type lockedBuffer struct {
-	mutex  sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	return b.buffer.String()
-}
 
 func TestConnectCarriesUntilTheTaskIsOver(t *testing.T) {
 	t.Parallel()
@@ -62,7 +43,7 @@ func TestConnectCarriesUntilTheTaskIsOver(t *testing.T) {
 		kubelet.ServeHTTP(w, r)
 		return true
 	})
-	out := &lockedBuffer{}
+	out := &terminaltest.Buffer{}
 	command := d.command(config, genericiooptions.IOStreams{Out: out, ErrOut: out}, "connect", "pay-1423")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

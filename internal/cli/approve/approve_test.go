@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport/sallyport/controllers/approvalreview"
 	"github.com/sallyport/sallyport/internal/apitest"
 	"github.com/sallyport/sallyport/internal/cli/kube"
+	"github.com/sallyport/sallyport/internal/cli/terminal/terminaltest"
 )
 
 func TestMain(m *testing.M) { os.Exit(apitest.Main(m)) }
@@ -222,7 +223,7 @@ func TestWatchPrintsWhatComesToWait(t *testing.T) {
 	t.Parallel()
 	s := newStory(t)
 	alice := s.person("alice", []string{"dba"}, "orders-read")
-	out := &lockedBuffer{}
+	out := &terminaltest.Buffer{}
 	command := s.command(alice, genericiooptions.IOStreams{Out: out, ErrOut: out}, "--watch")
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)

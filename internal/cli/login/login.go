@@ -65,6 +65,9 @@ func Open(ctx context.Context, plan Plan) (*Login, error) {
 		if task.Over(r) {
 			return false, fmt.Errorf("%s is over: %s", r.Name, task.End(r))
 		}
+		if why := task.Unserved(r); why != "" {
+			return false, fmt.Errorf("%s has no proxy: %s", r.Name, why)
+		}
 		return task.ProxyReady(r), nil
 	}
 	r, err := task.Until(ctx, plan.Client, plan.Request, plan.Timeout, plan.Progress, say, listens)

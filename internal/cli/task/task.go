@@ -75,6 +75,15 @@ func State(r *v1alpha1.TaskAccessRequest) (reason, message string) {
 	return v1alpha1.ReasonPending, "the manager has not looked at it yet"
 }
 
+// Unserved says why no policy serves a request as it is; empty while that is not known.
+func Unserved(r *v1alpha1.TaskAccessRequest) string {
+	matched := Condition(r, v1alpha1.ConditionPolicyMatched)
+	if matched.Status != metav1.ConditionFalse {
+		return ""
+	}
+	return matched.Reason + ": " + matched.Message
+}
+
 // End says why a request that is over is so.
 func End(r *v1alpha1.TaskAccessRequest) string {
 	if r.Status.Ended != nil {

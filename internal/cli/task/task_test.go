@@ -168,3 +168,19 @@ func message(err error) string {
 	}
 	return err.Error()
 }
+
+func TestARequestThatNoPolicyServesIsToldFromOneThatWaits(t *testing.T) {
+	t.Parallel()
+	r := &v1alpha1.TaskAccessRequest{}
+	if why := Unserved(r); why != "" {
+		t.Errorf("not looked at yet, and %q", why)
+	}
+	r.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionPolicyMatched, Status: metav1.ConditionTrue, Reason: "Matched", Message: "policy orders-read"}}
+	if why := Unserved(r); why != "" {
+		t.Errorf("matched, and %q", why)
+	}
+	r.Status.Conditions[0] = metav1.Condition{Type: v1alpha1.ConditionPolicyMatched, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNoPolicy, Message: "none serves it"}
+	if why := Unserved(r); why != "NoPolicy: none serves it" {
+		t.Errorf("unserved, and %q", why)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"time"
@@ -104,6 +105,28 @@ func (o *Options) Run(ctx context.Context) error {
 	if o.Wait {
 		return o.wait(ctx, request)
 	}
+	return o.tell(ctx, request)
+}
+
+// patience is how long a new request's first state is waited for.
+const patience = 2 * time.Second
+
+// tell says what happens next: a request that no policy serves should not look as if
+// it were waiting for its review.
+func (o *Options) tell(ctx context.Context, request *v1alpha1.TaskAccessRequest) error {
+	say := func(*v1alpha1.TaskAccessRequest) string { return "waiting for the operator to look at it" }
+	looked := func(r *v1alpha1.TaskAccessRequest) (bool, error) {
+		return task.Unserved(r) != "" || r.Status.Review != "", nil
+	}
+	now, err := task.Until(ctx, o.client, request, patience, terminal.NewProgress(io.Discard), say, looked)
+	if ctx.Err() != nil {
+		return err
+	}
+	if why := task.Unserved(now); why != "" {
+		fmt.Fprintf(o.ErrOut, "It cannot be served as it is: %s\n", why)
+		return nil
+	}
+	// Not looked at in time is no failure: it is looked at when the operator is back.
 	fmt.Fprintf(o.ErrOut, "It waits for its review now. You can connect already, and wait inside:\n  kubectl access psql %s -n %s\n", request.Name, request.Namespace)
 	return nil
 }
