@@ -1,7 +1,6 @@
 package approvalreview
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -27,15 +26,7 @@ func startManager(t *testing.T, s *apitest.Server) {
 	if err := r.SetupWithManager(mgr); err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	stopped := make(chan error, 1)
-	go func() { stopped <- mgr.Start(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-stopped; err != nil {
-			t.Errorf("manager: %v", err)
-		}
-	})
+	apitest.RunManager(t, mgr)
 }
 
 // TestTheManagerCountsWithTheAPIServersOwnAuthoriser is not parallel with the tests

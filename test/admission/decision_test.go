@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/apitest"
 )
 
 // decision is the caller's own, as `kubectl approve` writes it.
@@ -66,7 +67,7 @@ func TestREV6_ADecisionIsTheReviewersOwn(t *testing.T) {
 			acting := c.as(test.who)
 			mine := decision(t, acting)
 			test.change(&mine)
-			judge(t, jsonPatch(t, acting, review, add(t, mine)), test.want)
+			apitest.Judge(t, jsonPatch(t, acting, review, add(t, mine)), test.want)
 			if test.want == "" {
 				if diff := cmp.Diff([]v1alpha1.Decision{mine}, review.Spec.Decisions); diff != "" {
 					t.Errorf("decisions (-want +got):\n%s", diff)
@@ -99,7 +100,7 @@ func TestREV1_NobodyReviewsTheirOwnRequest(t *testing.T) {
 			review := newReview(c.Namespace(t.Context(), t), test.requester)
 			must(t, c.as(manager).Create(testContext(t), review))
 			acting := c.as(test.who)
-			judge(t, jsonPatch(t, acting, review, add(t, decision(t, acting))), test.want)
+			apitest.Judge(t, jsonPatch(t, acting, review, add(t, decision(t, acting))), test.want)
 		})
 	}
 }
@@ -112,7 +113,7 @@ func TestREV1_ASelfVoteInAnothersNameIsStillASelfVote(t *testing.T) {
 	acting := c.as(bob)
 	mine := decision(t, acting)
 	mine.Reviewer = "alice"
-	judge(t, jsonPatch(t, acting, review, add(t, mine)), selfVoted)
+	apitest.Judge(t, jsonPatch(t, acting, review, add(t, mine)), selfVoted)
 }
 
 func TestREV1_EachReviewerDecidesOnce(t *testing.T) {
@@ -123,13 +124,13 @@ func TestREV1_EachReviewerDecidesOnce(t *testing.T) {
 	mine := decision(t, acting)
 	must(t, jsonPatch(t, acting, review, add(t, mine)))
 
-	judge(t, jsonPatch(t, acting, review.DeepCopy(), add(t, mine)), "Duplicate value")
+	apitest.Judge(t, jsonPatch(t, acting, review.DeepCopy(), add(t, mine)), "Duplicate value")
 	deny := `{"op":"replace","path":"/spec/decisions/0/verdict","value":"Deny"}`
-	judge(t, jsonPatch(t, acting, review.DeepCopy(), deny), "decisions are final")
+	apitest.Judge(t, jsonPatch(t, acting, review.DeepCopy(), deny), "decisions are final")
 	takeBack := `{"op":"remove","path":"/spec/decisions/0"}`
-	judge(t, jsonPatch(t, acting, review.DeepCopy(), takeBack), "decisions are final")
-	judge(t, jsonPatch(t, c.as(admin), review.DeepCopy(), takeBack), "decisions are final")
-	judge(t, jsonPatch(t, c.as(manager), review.DeepCopy(), `{"op":"replace","path":"/spec/decisions","value":[]}`), "decisions are final")
+	apitest.Judge(t, jsonPatch(t, acting, review.DeepCopy(), takeBack), "decisions are final")
+	apitest.Judge(t, jsonPatch(t, c.as(admin), review.DeepCopy(), takeBack), "decisions are final")
+	apitest.Judge(t, jsonPatch(t, c.as(manager), review.DeepCopy(), `{"op":"replace","path":"/spec/decisions","value":[]}`), "decisions are final")
 }
 
 func TestREV1_OneChangeAddsOneDecision(t *testing.T) {
@@ -142,18 +143,18 @@ func TestREV1_OneChangeAddsOneDecision(t *testing.T) {
 
 	t.Run("two at once are refused", func(t *testing.T) {
 		review := c.openReview(t, c.Namespace(t.Context(), t))
-		judge(t, jsonPatch(t, acting, review, add(t, mine), add(t, another)), exactly)
+		apitest.Judge(t, jsonPatch(t, acting, review, add(t, mine), add(t, another)), exactly)
 	})
 	t.Run("a reordering is refused", func(t *testing.T) {
 		review := c.openReview(t, c.Namespace(t.Context(), t))
 		must(t, jsonPatch(t, acting, review, add(t, mine)))
 		second := c.as(carol)
 		must(t, jsonPatch(t, second, review, add(t, decision(t, second))))
-		judge(t, jsonPatch(t, acting, review, `{"op":"move","from":"/spec/decisions/1","path":"/spec/decisions/0"}`), exactly)
+		apitest.Judge(t, jsonPatch(t, acting, review, `{"op":"move","from":"/spec/decisions/1","path":"/spec/decisions/0"}`), exactly)
 	})
 	t.Run("a label beside it is refused", func(t *testing.T) {
 		review := c.openReview(t, c.Namespace(t.Context(), t))
-		judge(t, jsonPatch(t, acting, review, add(t, mine), addLabel), "a review's labels and annotations are the operator's")
+		apitest.Judge(t, jsonPatch(t, acting, review, add(t, mine), addLabel), "a review's labels and annotations are the operator's")
 	})
 }
 
@@ -197,10 +198,10 @@ func TestREV2_ADecidedReviewTakesNoMoreDecisions(t *testing.T) {
 			review.Status.DecidedAt = &metav1.Time{Time: review.CreationTimestamp.Time}
 			must(t, c.as(manager).Status().Update(testContext(t), review))
 			acting := c.as(alice)
-			judge(t, jsonPatch(t, acting, review.DeepCopy(), add(t, decision(t, acting))), "this review is over: "+string(outcome))
+			apitest.Judge(t, jsonPatch(t, acting, review.DeepCopy(), add(t, decision(t, acting))), "this review is over: "+string(outcome))
 			undo := review.DeepCopy()
 			undo.Status.Outcome = ""
-			judge(t, c.as(manager).Status().Update(testContext(t), undo), "an outcome is terminal")
+			apitest.Judge(t, c.as(manager).Status().Update(testContext(t), undo), "an outcome is terminal")
 		})
 	}
 }
@@ -216,12 +217,12 @@ func TestREV6_TheVerbReviewIsThePolicysAndTheNamespaces(t *testing.T) {
 	c.permit(t, here, heidi, "review", "accesspolicies", "orders-fix")
 	acting := c.as(heidi)
 
-	judge(t, jsonPatch(t, acting, c.openReview(t, there), add(t, decision(t, acting))), "in namespace "+there)
+	apitest.Judge(t, jsonPatch(t, acting, c.openReview(t, there), add(t, decision(t, acting))), "in namespace "+there)
 	other := newReview(here, v1alpha1.Requester{Username: "bob"})
 	other.Name, other.Spec.Question.Policy.Name = "other", "orders-read"
 	must(t, c.as(manager).Create(testContext(t), other))
-	judge(t, jsonPatch(t, acting, other, add(t, decision(t, acting))), "no verb review on accesspolicy/orders-read")
-	judge(t, jsonPatch(t, acting, c.openReview(t, here), add(t, decision(t, acting))), "")
+	apitest.Judge(t, jsonPatch(t, acting, other, add(t, decision(t, acting))), "no verb review on accesspolicy/orders-read")
+	apitest.Judge(t, jsonPatch(t, acting, c.openReview(t, here), add(t, decision(t, acting))), "")
 }
 
 // The worst that the schema allows stays within what the API server lets a policy cost.
@@ -238,5 +239,5 @@ func TestAFullReviewIsStillJudged(t *testing.T) {
 		must(t, jsonPatch(t, acting, review, add(t, decision(t, acting))))
 	}
 	acting := c.as(alice)
-	judge(t, jsonPatch(t, acting, review, add(t, decision(t, acting))), "must have at most 64 items")
+	apitest.Judge(t, jsonPatch(t, acting, review, add(t, decision(t, acting))), "must have at most 64 items")
 }

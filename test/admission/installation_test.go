@@ -99,7 +99,7 @@ func TestOurPodsPassTheRestrictedProfile(t *testing.T) {
 		pod = pod.DeepCopy()
 		pod.ResourceVersion, pod.UID = "", ""
 		pod.Spec.Containers[0].SecurityContext.AllowPrivilegeEscalation = nil
-		judge(t, c.Client.Create(testContext(t), pod, client.DryRunAll), `violates PodSecurity "restricted`)
+		apitest.Judge(t, c.Client.Create(testContext(t), pod, client.DryRunAll), `violates PodSecurity "restricted`)
 	}
 	if tried != 2 {
 		t.Errorf("tried %d deployments, want manager and reader", tried)

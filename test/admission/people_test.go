@@ -83,20 +83,6 @@ func jsonPatch(t *testing.T, acting client.Client, object client.Object, operati
 	return acting.Patch(testContext(t), object, patch)
 }
 
-// judge compares what happened with what should have: accepted when want is empty,
-// else refused with want in the message.
-func judge(t *testing.T, err error, want string) {
-	t.Helper()
-	switch {
-	case want == "" && err != nil:
-		t.Fatalf("was refused: %v", err)
-	case want != "" && err == nil:
-		t.Fatalf("was accepted, should be refused with %q", want)
-	case want != "" && !strings.Contains(err.Error(), want):
-		t.Fatalf("was refused with\n  %v\nshould say\n  %s", err, want)
-	}
-}
-
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -79,7 +79,7 @@ func TestREV6_ARequestIsCreatedOpenAndBare(t *testing.T) {
 			t.Parallel()
 			request := newRequest(c.Namespace(t.Context(), t))
 			test.change(request)
-			judge(t, c.as(bob).Create(testContext(t), request), test.want)
+			apitest.Judge(t, c.as(bob).Create(testContext(t), request), test.want)
 		})
 	}
 }
@@ -130,7 +130,7 @@ func TestREV6_WithoutTheStampOnlyOnesOwnNameIsAccepted(t *testing.T) {
 			request := newRequest(c.unstampedNamespace(t))
 			request.Spec.Requester = v1alpha1.Requester{Username: me.Username, UID: me.UID, Groups: me.Groups}
 			test.change(&request.Spec.Requester)
-			judge(t, acting.Create(testContext(t), request), test.want)
+			apitest.Judge(t, acting.Create(testContext(t), request), test.want)
 		})
 	}
 }
@@ -162,7 +162,7 @@ func TestARequestWithoutASpecIsRefusedByTheSchema(t *testing.T) {
 	request, err := apitest.Objects([]byte(`{"apiVersion":"access.sallyport.dev/v1alpha1","kind":"TaskAccessRequest","metadata":{"name":"empty"}}`))
 	must(t, err)
 	request[0].SetNamespace(c.Namespace(t.Context(), t))
-	judge(t, c.as(bob).Create(testContext(t), request[0]), "spec: Required value")
+	apitest.Judge(t, c.as(bob).Create(testContext(t), request[0]), "spec: Required value")
 }
 
 // encode is an object's JSON, for patches.

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/apitest"
 )
 
 const (
@@ -87,7 +88,7 @@ func TestREV6_NobodyElseChangesARequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			request := c.openRequest(t, c.Namespace(t.Context(), t))
-			judge(t, jsonPatch(t, c.as(test.who), request, test.patch), test.want)
+			apitest.Judge(t, jsonPatch(t, c.as(test.who), request, test.patch), test.want)
 		})
 	}
 }
@@ -114,8 +115,8 @@ func TestREV6_AnApplyOrAnUpdateIsJudgedLikeAPatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			request := c.openRequest(t, c.Namespace(t.Context(), t))
-			judge(t, change(t, c.as(mallory), request.DeepCopy()), "only bob changes this request")
-			judge(t, change(t, c.as(bob), request.DeepCopy()), "")
+			apitest.Judge(t, change(t, c.as(mallory), request.DeepCopy()), "only bob changes this request")
+			apitest.Judge(t, change(t, c.as(bob), request.DeepCopy()), "")
 		})
 	}
 }
@@ -127,10 +128,10 @@ func TestREV6_AClosedRequestIsNotReopened(t *testing.T) {
 	must(t, jsonPatch(t, c.as(bob), request, toClosed))
 	for _, who := range []rest.ImpersonationConfig{bob, admin, manager} {
 		reopen := `{"op":"replace","path":"/spec/state","value":"Open"}`
-		judge(t, jsonPatch(t, c.as(who), request.DeepCopy(), reopen), "a closed request stays closed")
+		apitest.Judge(t, jsonPatch(t, c.as(who), request.DeepCopy(), reopen), "a closed request stays closed")
 	}
 	// An absent state is defaulted to Open, which is no way round either.
-	judge(t, jsonPatch(t, c.as(bob), request.DeepCopy(), `{"op":"remove","path":"/spec/state"}`), "a closed request stays closed")
+	apitest.Judge(t, jsonPatch(t, c.as(bob), request.DeepCopy(), `{"op":"remove","path":"/spec/state"}`), "a closed request stays closed")
 }
 
 func TestREV6_OnlyAHolderOfAbandonEndsClosingUnproved(t *testing.T) {
@@ -139,10 +140,10 @@ func TestREV6_OnlyAHolderOfAbandonEndsClosingUnproved(t *testing.T) {
 	request := c.openRequest(t, c.Namespace(t.Context(), t))
 	must(t, jsonPatch(t, c.as(dave), request, toAbandon))
 	edit := `{"op":"replace","path":"/metadata/annotations/access.sallyport.dev~1abandon","value":"other words"}`
-	judge(t, jsonPatch(t, c.as(bob), request.DeepCopy(), edit), "it takes the verb abandon")
+	apitest.Judge(t, jsonPatch(t, c.as(bob), request.DeepCopy(), edit), "it takes the verb abandon")
 	remove := `{"op":"remove","path":"/metadata/annotations/access.sallyport.dev~1abandon"}`
-	judge(t, jsonPatch(t, c.as(bob), request.DeepCopy(), remove), "it takes the verb abandon")
-	judge(t, jsonPatch(t, c.as(dave), request.DeepCopy(), remove), "")
+	apitest.Judge(t, jsonPatch(t, c.as(bob), request.DeepCopy(), remove), "it takes the verb abandon")
+	apitest.Judge(t, jsonPatch(t, c.as(dave), request.DeepCopy(), remove), "")
 }
 
 // A service account that was deleted and made again has another uid.
@@ -153,11 +154,11 @@ func TestREV6_ANamesakeIsNotTheRequester(t *testing.T) {
 	namesake := pipeline
 	namesake.UID = "uid-of-a-later-one"
 	const want = "only system:serviceaccount:ci:deploy changes this request"
-	judge(t, jsonPatch(t, c.as(namesake), request.DeepCopy(), toClosed), want)
+	apitest.Judge(t, jsonPatch(t, c.as(namesake), request.DeepCopy(), toClosed), want)
 	namesake.UID = ""
-	judge(t, jsonPatch(t, c.as(namesake), request.DeepCopy(), toClosed), want)
-	judge(t, c.as(namesake).Delete(testContext(t), request.DeepCopy()), "only system:serviceaccount:ci:deploy deletes this request")
-	judge(t, jsonPatch(t, c.as(pipeline), request.DeepCopy(), toClosed), "")
+	apitest.Judge(t, jsonPatch(t, c.as(namesake), request.DeepCopy(), toClosed), want)
+	apitest.Judge(t, c.as(namesake).Delete(testContext(t), request.DeepCopy()), "only system:serviceaccount:ci:deploy deletes this request")
+	apitest.Judge(t, jsonPatch(t, c.as(pipeline), request.DeepCopy(), toClosed), "")
 }
 
 func TestREV6_OnlyTheRequesterDeletesARequest(t *testing.T) {
@@ -181,7 +182,7 @@ func TestREV6_OnlyTheRequesterDeletesARequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			request := c.openRequest(t, c.Namespace(t.Context(), t))
-			judge(t, c.as(test.who).Delete(testContext(t), request), test.want)
+			apitest.Judge(t, c.as(test.who).Delete(testContext(t), request), test.want)
 		})
 	}
 }
@@ -194,13 +195,13 @@ func TestREV6_DeletingACollectionIsDeletingEach(t *testing.T) {
 	all := func(who rest.ImpersonationConfig) error {
 		return c.as(who).DeleteAllOf(testContext(t), &v1alpha1.TaskAccessRequest{}, client.InNamespace(namespace))
 	}
-	judge(t, all(mallory), "only bob deletes this request")
-	judge(t, all(admin), "only bob deletes this request")
+	apitest.Judge(t, all(mallory), "only bob deletes this request")
+	apitest.Judge(t, all(admin), "only bob deletes this request")
 	must(t, c.Client.Get(testContext(t), client.ObjectKeyFromObject(request), request))
 	if !request.DeletionTimestamp.IsZero() {
 		t.Fatal("the request is being deleted")
 	}
-	judge(t, all(namespaces), "")
+	apitest.Judge(t, all(namespaces), "")
 }
 
 // Foreground deletion leaves a finalizer that the garbage collector takes away.
@@ -232,8 +233,8 @@ func TestTheVerbCloseMayBeGivenForOneRequest(t *testing.T) {
 	grace := rest.ImpersonationConfig{UserName: "grace"}
 	c.permit(t, namespace, grace, "close", "taskaccessrequests", request.Name)
 	c.permit(t, namespace, grace, "patch", "taskaccessrequests")
-	judge(t, jsonPatch(t, c.as(grace), other, toClosed), "only bob changes this request")
-	judge(t, jsonPatch(t, c.as(grace), request, toClosed), "")
+	apitest.Judge(t, jsonPatch(t, c.as(grace), other, toClosed), "only bob changes this request")
+	apitest.Judge(t, jsonPatch(t, c.as(grace), request, toClosed), "")
 }
 
 func TestObjectsOfOtherKindsAreLeftAlone(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/apitest"
 )
 
 func TestREV6_OnlyTheManagerOpensAReview(t *testing.T) {
@@ -26,7 +27,7 @@ func TestREV6_OnlyTheManagerOpensAReview(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			review := newReview(c.Namespace(t.Context(), t), v1alpha1.Requester{Username: "bob"})
-			judge(t, c.as(test.who).Create(testContext(t), review), test.want)
+			apitest.Judge(t, c.as(test.who).Create(testContext(t), review), test.want)
 		})
 	}
 }
@@ -36,7 +37,7 @@ func TestREV6_AReviewIsOpenedWithoutDecisions(t *testing.T) {
 	c := start(t)
 	review := newReview(c.Namespace(t.Context(), t), v1alpha1.Requester{Username: "bob"})
 	review.Spec.Decisions = []v1alpha1.Decision{{Reviewer: "alice", Verdict: v1alpha1.VerdictApprove}}
-	judge(t, c.as(manager).Create(testContext(t), review), "a review is opened without decisions")
+	apitest.Judge(t, c.as(manager).Create(testContext(t), review), "a review is opened without decisions")
 }
 
 func TestREV6_AReviewGoesWithItsRequest(t *testing.T) {
@@ -60,7 +61,7 @@ func TestREV6_AReviewGoesWithItsRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			review := c.openReview(t, c.Namespace(t.Context(), t))
-			judge(t, c.as(test.who).Delete(testContext(t), review), test.want)
+			apitest.Judge(t, c.as(test.who).Delete(testContext(t), review), test.want)
 		})
 	}
 }
@@ -73,10 +74,10 @@ func TestREV6_DeletingReviewsAsACollectionIsDeletingEach(t *testing.T) {
 	all := func(who rest.ImpersonationConfig) error {
 		return c.as(who).DeleteAllOf(testContext(t), &v1alpha1.ApprovalReview{}, client.InNamespace(namespace))
 	}
-	judge(t, all(mallory), "reviews go with their request")
-	judge(t, all(admin), "reviews go with their request")
+	apitest.Judge(t, all(mallory), "reviews go with their request")
+	apitest.Judge(t, all(admin), "reviews go with their request")
 	must(t, c.Client.Get(testContext(t), client.ObjectKeyFromObject(review), review))
-	judge(t, all(namespaces), "")
+	apitest.Judge(t, all(namespaces), "")
 }
 
 func TestREV6_NobodyElseChangesAReview(t *testing.T) {
@@ -122,7 +123,7 @@ func TestREV6_NobodyElseChangesAReview(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			review := c.openReview(t, c.Namespace(t.Context(), t))
-			judge(t, jsonPatch(t, c.as(test.who), review, test.patch), test.want)
+			apitest.Judge(t, jsonPatch(t, c.as(test.who), review, test.patch), test.want)
 		})
 	}
 }

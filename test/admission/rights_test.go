@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/apitest"
 	"github.com/sallyport/sallyport/internal/manifest"
 )
 
@@ -171,7 +172,7 @@ func TestOP1_TheManagerGivesTheWayToAProxyAndNothingElse(t *testing.T) {
 				ObjectMeta: metav1.ObjectMeta{GenerateName: "too-much-", Namespace: v1alpha1.ProxyNamespace},
 				Rules:      []rbacv1.PolicyRule{rule},
 			}
-			judge(t, acting.Create(testContext(t), role), "attempting to grant RBAC permissions not currently held")
+			apitest.Judge(t, acting.Create(testContext(t), role), "attempting to grant RBAC permissions not currently held")
 		})
 	}
 	t.Run("a role of the cluster", func(t *testing.T) {
@@ -179,7 +180,7 @@ func TestOP1_TheManagerGivesTheWayToAProxyAndNothingElse(t *testing.T) {
 		binding := manifest.RoleBinding(request)
 		binding.Name = "too-much"
 		binding.RoleRef = rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"}
-		judge(t, acting.Create(testContext(t), binding), "attempting to grant RBAC permissions not currently held")
+		apitest.Judge(t, acting.Create(testContext(t), binding), "attempting to grant RBAC permissions not currently held")
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sallyport/sallyport/internal/apitest"
 )
 
 func TestREV6_OnlyTheManagerWritesStatus(t *testing.T) {
@@ -59,7 +61,7 @@ func TestREV6_OnlyTheManagerWritesStatus(t *testing.T) {
 				t.Run(name+" writes that of "+kind+" "+how, func(t *testing.T) {
 					t.Parallel()
 					object := make(t, c.Namespace(t.Context(), t))
-					judge(t, write(t, c.as(test.who), object), test.want)
+					apitest.Judge(t, write(t, c.as(test.who), object), test.want)
 				})
 			}
 		}

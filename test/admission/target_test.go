@@ -7,6 +7,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/apitest"
 )
 
 func TestOnlyTheManagerHoldsATargetAndLetsGo(t *testing.T) {
@@ -40,7 +41,7 @@ func TestOnlyTheManagerHoldsATargetAndLetsGo(t *testing.T) {
 			if test.held {
 				must(t, jsonPatch(t, c.as(manager), target, hold))
 			}
-			judge(t, jsonPatch(t, c.as(test.who), target, test.patch), test.want)
+			apitest.Judge(t, jsonPatch(t, c.as(test.who), target, test.patch), test.want)
 		})
 	}
 }
@@ -50,7 +51,7 @@ func TestATargetIsNotCreatedHeld(t *testing.T) {
 	c := start(t)
 	target := newTarget(c.Namespace(t.Context(), t))
 	target.Finalizers = []string{v1alpha1.Finalizer}
-	judge(t, c.as(mallory).Create(testContext(t), target), "it lets go of a target when no request is open on it")
+	apitest.Judge(t, c.as(mallory).Create(testContext(t), target), "it lets go of a target when no request is open on it")
 	target.Finalizers = []string{"example.dev/x"}
-	judge(t, c.as(mallory).Create(testContext(t), target), "")
+	apitest.Judge(t, c.as(mallory).Create(testContext(t), target), "")
 }

@@ -147,8 +147,8 @@ func TestREV3_AnApprovalReviewsOutcomeIsTerminal(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			object := stored(t, review)
-			judge(t, c.Status().Patch(within(t), object, rawPatch(put("/status", `{"outcome":"Denied"}`))), "")
-			judge(t, c.Status().Patch(within(t), object, rawPatch(row.patch)), row.want)
+			apitest.Judge(t, c.Status().Patch(within(t), object, rawPatch(put("/status", `{"outcome":"Denied"}`))), "")
+			apitest.Judge(t, c.Status().Patch(within(t), object, rawPatch(row.patch)), row.want)
 		})
 	}
 }

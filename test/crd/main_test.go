@@ -57,7 +57,7 @@ func creations(t *testing.T, base string, rows []row) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			object := changed(t, base, row.patch)
-			judge(t, server.Client.Create(within(t), object, client.DryRunAll, client.FieldValidation("Strict")), row.want)
+			apitest.Judge(t, server.Client.Create(within(t), object, client.DryRunAll, client.FieldValidation("Strict")), row.want)
 		})
 	}
 }
@@ -70,7 +70,7 @@ func updates(t *testing.T, base string, rows []row) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			object := stored(t, base)
-			judge(t, server.Client.Patch(within(t), object, rawPatch(row.patch)), row.want)
+			apitest.Judge(t, server.Client.Patch(within(t), object, rawPatch(row.patch)), row.want)
 		})
 	}
 }
@@ -91,7 +91,7 @@ func stored(t *testing.T, base string) *unstructured.Unstructured {
 func accepted(t *testing.T, base, patch string) *unstructured.Unstructured {
 	t.Helper()
 	object := changed(t, base, patch)
-	judge(t, apitest.Start(t).Client.Create(within(t), object, client.DryRunAll), "")
+	apitest.Judge(t, apitest.Start(t).Client.Create(within(t), object, client.DryRunAll), "")
 	return object
 }
 
@@ -118,18 +118,6 @@ func changed(t *testing.T, base, patch string) *unstructured.Unstructured {
 
 func rawPatch(patch string) client.Patch {
 	return client.RawPatch(types.JSONPatchType, []byte("["+patch+"]"))
-}
-
-func judge(t *testing.T, err error, want string) {
-	t.Helper()
-	switch {
-	case want == "" && err != nil:
-		t.Fatalf("was refused: %v", err)
-	case want != "" && err == nil:
-		t.Fatalf("was accepted, should be refused with %q", want)
-	case want != "" && !strings.Contains(err.Error(), want):
-		t.Fatalf("was refused with\n  %v\nshould say\n  %s", err, want)
-	}
 }
 
 func within(t *testing.T) context.Context {

@@ -148,8 +148,8 @@ func TestAClosedTaskAccessRequestStaysClosed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			object := stored(t, request)
-			judge(t, c.Patch(within(t), object, rawPatch(put("/spec/state", `"Closed"`))), "")
-			judge(t, c.Patch(within(t), object, rawPatch(patch)), "a closed request stays closed")
+			apitest.Judge(t, c.Patch(within(t), object, rawPatch(put("/spec/state", `"Closed"`))), "")
+			apitest.Judge(t, c.Patch(within(t), object, rawPatch(patch)), "a closed request stays closed")
 		})
 	}
 }
@@ -176,8 +176,8 @@ func TestREV3_ATaskAccessRequestsEndIsFinal(t *testing.T) {
 			t.Parallel()
 			object := stored(t, request)
 			ended := `{"ended":{"reason":"Denied","message":"by alice","at":"2030-01-01T00:00:00Z"}}`
-			judge(t, c.Status().Patch(within(t), object, rawPatch(put("/status", ended))), "")
-			judge(t, c.Status().Patch(within(t), object, rawPatch(row.patch)), row.want)
+			apitest.Judge(t, c.Status().Patch(within(t), object, rawPatch(put("/status", ended))), "")
+			apitest.Judge(t, c.Status().Patch(within(t), object, rawPatch(row.patch)), row.want)
 		})
 	}
 }
