@@ -2,13 +2,12 @@ package approvalreview
 
 import (
 	"context"
-	"fmt"
 
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/lookup"
 	"github.com/sallyport/sallyport/internal/approval"
 	"github.com/sallyport/sallyport/internal/digest"
 )
@@ -28,20 +27,20 @@ type scope struct {
 func gather(ctx context.Context, reader client.Reader, key ctrl.Request) (*scope, error) {
 	s := &scope{}
 	var err error
-	if s.review, err = find[v1alpha1.ApprovalReview](ctx, reader, key.Namespace, key.Name); err != nil {
+	if s.review, err = lookup.Find[v1alpha1.ApprovalReview](ctx, reader, key.Namespace, key.Name); err != nil {
 		return nil, err
 	}
 	if s.review == nil || !s.review.DeletionTimestamp.IsZero() {
 		return nil, nil
 	}
 	q := s.review.Spec.Question
-	if s.request, err = find[v1alpha1.TaskAccessRequest](ctx, reader, key.Namespace, q.Subject.Request.Name); err != nil {
+	if s.request, err = lookup.Find[v1alpha1.TaskAccessRequest](ctx, reader, key.Namespace, q.Subject.Request.Name); err != nil {
 		return nil, err
 	}
-	if s.policy, err = find[v1alpha1.AccessPolicy](ctx, reader, key.Namespace, q.Policy.Name); err != nil {
+	if s.policy, err = lookup.Find[v1alpha1.AccessPolicy](ctx, reader, key.Namespace, q.Policy.Name); err != nil {
 		return nil, err
 	}
-	if s.target, err = find[v1alpha1.AccessTarget](ctx, reader, key.Namespace, q.Target.Name); err != nil {
+	if s.target, err = lookup.Find[v1alpha1.AccessTarget](ctx, reader, key.Namespace, q.Target.Name); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -71,23 +70,4 @@ func (s *scope) withdrawn() string {
 		return err.Error()
 	}
 	return ""
-}
-
-// object is a pointer to T that is a client.Object.
-type object[T any] interface {
-	*T
-	client.Object
-}
-
-// find gets an object, or nil if there is none.
-func find[T any, P object[T]](ctx context.Context, reader client.Reader, namespace, name string) (P, error) {
-	found := P(new(T))
-	err := reader.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, found)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("get %T %s/%s: %w", found, namespace, name, err)
-	}
-	if err != nil {
-		return nil, nil
-	}
-	return found, nil
 }

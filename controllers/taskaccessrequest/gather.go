@@ -5,11 +5,11 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/lookup"
 	"github.com/sallyport/sallyport/internal/manifest"
 )
 
@@ -30,18 +30,18 @@ func (r *Reconciler) gather(ctx context.Context, key ctrl.Request) (*scope, erro
 	if s.review, err = ofRequest(ctx, r.Client, request); err != nil {
 		return nil, err
 	}
-	if s.target, err = find[v1alpha1.AccessTarget](ctx, r.Client, request.Namespace, request.Spec.Target); err != nil {
+	if s.target, err = lookup.Find[v1alpha1.AccessTarget](ctx, r.Client, request.Namespace, request.Spec.Target); err != nil {
 		return nil, err
 	}
 	if s.bound() {
-		s.policy, err = find[v1alpha1.AccessPolicy](ctx, r.Client, request.Namespace, s.review.Spec.Question.Policy.Name)
+		s.policy, err = lookup.Find[v1alpha1.AccessPolicy](ctx, r.Client, request.Namespace, s.review.Spec.Question.Policy.Name)
 	} else {
 		s.policies, err = r.namespacePolicies(ctx, request.Namespace)
 	}
 	if err != nil {
 		return nil, err
 	}
-	s.pod, err = find[corev1.Pod](ctx, r.Client, v1alpha1.ProxyNamespace, manifest.Name(s.uid()))
+	s.pod, err = lookup.Find[corev1.Pod](ctx, r.Client, v1alpha1.ProxyNamespace, manifest.Name(s.uid()))
 	return s, err
 }
 
@@ -56,28 +56,9 @@ func (r *Reconciler) namespacePolicies(ctx context.Context, namespace string) ([
 // ofRequest returns the review of a request, or nil. A review of the same name that
 // asks about another request is nobody's.
 func ofRequest(ctx context.Context, reader client.Reader, request *v1alpha1.TaskAccessRequest) (*v1alpha1.ApprovalReview, error) {
-	review, err := find[v1alpha1.ApprovalReview](ctx, reader, request.Namespace, reviewName(request))
+	review, err := lookup.Find[v1alpha1.ApprovalReview](ctx, reader, request.Namespace, reviewName(request))
 	if err != nil || review == nil || review.Spec.Question.Subject.Request.UID != string(request.UID) {
 		return nil, err
 	}
 	return review, nil
-}
-
-// object is a pointer to T that is a client.Object.
-type object[T any] interface {
-	*T
-	client.Object
-}
-
-// find gets an object, or nil if there is none.
-func find[T any, P object[T]](ctx context.Context, reader client.Reader, namespace, name string) (P, error) {
-	found := P(new(T))
-	err := reader.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, found)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("get %T %s/%s: %w", found, namespace, name, err)
-	}
-	if err != nil {
-		return nil, nil
-	}
-	return found, nil
 }

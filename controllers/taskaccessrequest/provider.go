@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/lookup"
 	"github.com/sallyport/sallyport/internal/control/server"
 	"github.com/sallyport/sallyport/internal/credential"
 	"github.com/sallyport/sallyport/internal/grant"
@@ -37,13 +38,13 @@ var (
 // Resolve finds the request of a living proxy pod; name, service account and UID
 // must all be that pod's.
 func (p *Provider) Resolve(ctx context.Context, caller server.Pod) (string, error) {
-	pod, err := find[corev1.Pod](ctx, p.Client, v1alpha1.ProxyNamespace, caller.Name)
+	pod, err := lookup.Find[corev1.Pod](ctx, p.Client, v1alpha1.ProxyNamespace, caller.Name)
 	if err != nil {
 		return "", err
 	}
 	if pod == nil {
 		// The token proves that the pod was there a moment ago: the cache may be behind.
-		if pod, err = find[corev1.Pod](ctx, p.Uncached, v1alpha1.ProxyNamespace, caller.Name); err != nil {
+		if pod, err = lookup.Find[corev1.Pod](ctx, p.Uncached, v1alpha1.ProxyNamespace, caller.Name); err != nil {
 			return "", err
 		}
 	}
@@ -159,7 +160,7 @@ func (p *Provider) request(ctx context.Context, uid string) (*v1alpha1.TaskAcces
 		return &list.Items[0], nil
 	}
 	// This replica's cache may be behind: the pod says which request it is for.
-	pod, err := find[corev1.Pod](ctx, p.Uncached, v1alpha1.ProxyNamespace, manifest.Name(uid))
+	pod, err := lookup.Find[corev1.Pod](ctx, p.Uncached, v1alpha1.ProxyNamespace, manifest.Name(uid))
 	if err != nil || pod == nil {
 		return nil, err
 	}
@@ -168,7 +169,7 @@ func (p *Provider) request(ctx context.Context, uid string) (*v1alpha1.TaskAcces
 
 // live is the request of that name as the API server has it, or nil if it is another.
 func (p *Provider) live(ctx context.Context, namespace, name, uid string) (*v1alpha1.TaskAccessRequest, error) {
-	request, err := find[v1alpha1.TaskAccessRequest](ctx, p.Uncached, namespace, name)
+	request, err := lookup.Find[v1alpha1.TaskAccessRequest](ctx, p.Uncached, namespace, name)
 	if err != nil || request == nil || string(request.UID) != uid {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/lookup"
 	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/control/server"
 	"github.com/sallyport/sallyport/internal/credential"
@@ -204,7 +205,7 @@ type uidClient struct {
 
 func (c uidClient) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
 	if requests, ok := list.(*v1alpha1.TaskAccessRequestList); ok {
-		found, err := find[v1alpha1.TaskAccessRequest](ctx, c.w.admin, c.w.request.Namespace, c.w.request.Name)
+		found, err := lookup.Find[v1alpha1.TaskAccessRequest](ctx, c.w.admin, c.w.request.Namespace, c.w.request.Name)
 		if found != nil {
 			requests.Items = []v1alpha1.TaskAccessRequest{*found}
 		}

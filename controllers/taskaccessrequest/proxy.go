@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/lookup"
 	"github.com/sallyport/sallyport/internal/keys"
 	"github.com/sallyport/sallyport/internal/manifest"
 )
@@ -90,7 +91,7 @@ func (r *Reconciler) ensure(ctx context.Context, object client.Object) error {
 
 // ensureNetworkPolicy also follows a target whose addresses change.
 func (r *Reconciler) ensureNetworkPolicy(ctx context.Context, wanted *networkingv1.NetworkPolicy) error {
-	there, err := find[networkingv1.NetworkPolicy](ctx, r.Client, wanted.Namespace, wanted.Name)
+	there, err := lookup.Find[networkingv1.NetworkPolicy](ctx, r.Client, wanted.Namespace, wanted.Name)
 	switch {
 	case err != nil:
 		return err

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/lookup"
 	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/manifest"
 	"github.com/sallyport/sallyport/internal/record"
@@ -24,7 +25,7 @@ func (p *Provider) Report(ctx context.Context, uid string, report control.Report
 	if err != nil || request == nil {
 		return err
 	}
-	pod, err := find[corev1.Pod](ctx, p.Client, v1alpha1.ProxyNamespace, manifest.Name(uid))
+	pod, err := lookup.Find[corev1.Pod](ctx, p.Client, v1alpha1.ProxyNamespace, manifest.Name(uid))
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/lookup"
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/manifest"
 )
@@ -30,15 +31,15 @@ func look(ctx context.Context, reader client.Reader, request *v1alpha1.TaskAcces
 	if v.review, err = ofRequest(ctx, reader, request); err != nil {
 		return v, err
 	}
-	if v.target, err = find[v1alpha1.AccessTarget](ctx, reader, request.Namespace, request.Spec.Target); err != nil {
+	if v.target, err = lookup.Find[v1alpha1.AccessTarget](ctx, reader, request.Namespace, request.Spec.Target); err != nil {
 		return v, err
 	}
 	if v.review != nil {
-		if v.policy, err = find[v1alpha1.AccessPolicy](ctx, reader, request.Namespace, v.review.Spec.Question.Policy.Name); err != nil {
+		if v.policy, err = lookup.Find[v1alpha1.AccessPolicy](ctx, reader, request.Namespace, v.review.Spec.Question.Policy.Name); err != nil {
 			return v, err
 		}
 	}
-	v.pod, err = find[corev1.Pod](ctx, reader, v1alpha1.ProxyNamespace, manifest.Name(string(request.UID)))
+	v.pod, err = lookup.Find[corev1.Pod](ctx, reader, v1alpha1.ProxyNamespace, manifest.Name(string(request.UID)))
 	return v, err
 }
 
