@@ -28,6 +28,9 @@ func (b *backend) run() error {
 	in := b.up.reader
 	for {
 		frame, ok, err := in.Next()
+		if errors.Is(err, wire.ErrTooLarge) {
+			return &fault{code: codeLimit, message: "from the target: " + err.Error(), hint: "Ask for less of the value at once, with substr()."}
+		}
 		if err != nil {
 			return err
 		}
