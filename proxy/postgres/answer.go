@@ -124,6 +124,12 @@ func (b *backend) complete(body []byte, s *step) ([]ending, error) {
 	if endsPortals(c.Tag) {
 		clear(p.portals)
 	}
+	switch {
+	case c.Tag == "DEALLOCATE ALL":
+		p.forget()
+	case c.Tag == "DEALLOCATE" && s.drops != "":
+		p.unprepared(s.drops)
+	}
 	if s.kind == stepExecute {
 		p.pop()
 	} else {

@@ -21,7 +21,10 @@ func (f *frontend) parse(frame wire.Frame) error {
 	if err != nil {
 		return err
 	}
-	if err := f.fits(int64(len(p.Text))); err != nil {
+	if err := distinct(p.Name); err != nil {
+		return f.refuse(refusalName, err)
+	}
+	if err := f.fitsStatement(p); err != nil {
 		return f.refuse(p.Name, err)
 	}
 	s := &statement{text: p.Text}
@@ -70,6 +73,12 @@ func (f *frontend) bind(frame wire.Frame) error {
 	if err != nil {
 		return err
 	}
+	if err := distinct(b.Portal, b.Statement); err != nil {
+		return f.refuseUndecided(err)
+	}
+	if err := f.fitsPortal(b.Portal); err != nil {
+		return f.refuseUndecided(err)
+	}
 	if f.undecided != nil && f.undecided.name != b.Statement {
 		if err := f.decideParse(); err != nil || f.skipping {
 			return err
@@ -86,7 +95,7 @@ func (f *frontend) bind(frame wire.Frame) error {
 	if prepared == nil {
 		return f.refuse(name, &fault{code: codeNoStatement, message: fmt.Sprintf("prepared statement %q does not exist", b.Statement)})
 	}
-	made := &portal{}
+	made := &portal{action: prepared.action}
 	if prepared.action != nil {
 		number, err := f.session.Admit(f.ctx, session.Operation{
 			Action: *prepared.action, Text: prepared.text, Values: recorded(b, *prepared.types.Load()),
@@ -94,7 +103,10 @@ func (f *frontend) bind(frame wire.Frame) error {
 		if err != nil {
 			return f.refuse(name, err)
 		}
-		made.operation, made.copyIn = number, prepared.action.Kind == kindCopyIn
+		made.operation = number
+		if prepared.action.Kind == kindDeallocate {
+			made.drops = deallocated(prepared.text)
+		}
 	}
 	if pending != nil {
 		if err := f.forwardParse(pending, nil); err != nil {
@@ -118,6 +130,9 @@ func (f *frontend) describe(frame wire.Frame) error {
 	if err != nil {
 		return err
 	}
+	if err := distinct(t.Name); err != nil {
+		return f.refuse(refusalName, err)
+	}
 	s := &step{kind: stepDescribe}
 	if t.Object == wire.ObjectStatement {
 		if s.statement, err = resolve(f, &f.statements, f.pipeline.statements, t.Name); err != nil {
@@ -133,6 +148,9 @@ func (f *frontend) execute(frame wire.Frame) error {
 	if err != nil {
 		return err
 	}
+	if err := distinct(e.Portal); err != nil {
+		return f.refuse(refusalName, err)
+	}
 	bound, err := resolve(f, &f.portals, f.pipeline.portals, e.Portal)
 	if err != nil {
 		return err
@@ -140,9 +158,12 @@ func (f *frontend) execute(frame wire.Frame) error {
 	if bound == nil {
 		return f.refuse(refusalName, &fault{code: codeNoPortal, message: fmt.Sprintf("portal %q does not exist", e.Portal)})
 	}
-	s := &step{kind: stepExecute, portal: bound, operations: bound.operations(), copyIn: bound.copyIn}
+	s := &step{kind: stepExecute, portal: bound, operations: bound.operations(), copyIn: bound.copyIn(), drops: bound.drops}
 	if err := f.forward(s, frame.Raw); err != nil {
 		return err
+	}
+	if movesPortals(bound.action) {
+		f.portals.move(f.segment)
 	}
 	if s.copyIn && s.serial != 0 {
 		return f.awaitCopy(s)
@@ -154,6 +175,12 @@ func (f *frontend) close(frame wire.Frame) error {
 	t, err := wire.ReadTarget(frame.Body)
 	if err != nil {
 		return err
+	}
+	if err := distinct(t.Name); err != nil {
+		return f.refuse(refusalName, err)
+	}
+	if f.statements.full() || f.portals.full() {
+		return f.refuse(refusalName, errTooManyNames)
 	}
 	if t.Object == wire.ObjectStatement {
 		f.statements.set(t.Name, nil)
@@ -175,13 +202,43 @@ func (f *frontend) refuse(name string, err error) error {
 	return f.forward(s, wire.AppendParse(nil, wire.Parse{Name: name, Text: mustFail}))
 }
 
-// fits bounds what prepared statements and portals make the proxy keep.
-func (f *frontend) fits(more int64) error {
+// refuseUndecided refuses a Bind, and with it the Parse that it would have decided.
+func (f *frontend) refuseUndecided(err error) error {
+	name := refusalName
+	if f.undecided != nil {
+		name = f.undecided.name
+		f.undecided = nil
+	}
+	return f.refuse(name, err)
+}
+
+// errTooManyNames bounds what prepared statements and portals make the proxy keep.
+var errTooManyNames = &fault{code: codeLimit, message: "too many prepared statements or portals for this proxy",
+	hint: "Close some and sync, or end the transaction."}
+
+// smallText always fits, so that a session that has prepared too much can still end
+// its transaction, and drop statements.
+const smallText = 1 << 10
+
+func (f *frontend) fitsStatement(s wire.Parse) error {
 	p := f.pipeline
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.bytes+more > 2*f.limit || len(p.statements) >= maxNames || len(p.portals) >= maxNames {
-		return &fault{code: codeLimit, message: "too many prepared statements or portals for this proxy", hint: "Close some, or end the transaction."}
+	size := int64(len(s.Text))
+	switch {
+	case size > smallText && p.bytes+size > 2*f.limit, f.statements.full(),
+		s.Name != "" && p.statements[s.Name] == nil && len(p.statements) >= maxNames:
+		return errTooManyNames
+	}
+	return nil
+}
+
+func (f *frontend) fitsPortal(name string) error {
+	p := f.pipeline
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f.portals.full() || name != "" && p.portals[name] == nil && len(p.portals) >= maxNames {
+		return errTooManyNames
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ const (
 	codeNoPortal          = "34000"
 	codeNoDatabase        = "3D000"
 	codeSyntax            = "42601"
+	codeName              = "42622"
 	codeNotAllowed        = "42501"
 	codeTooManySessions   = "53300"
 	codeLimit             = "54000"

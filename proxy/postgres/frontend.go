@@ -147,11 +147,30 @@ func (f *frontend) sync(raw []byte) error {
 	if err := f.forward(&step{kind: stepSync}, raw); err != nil {
 		return err
 	}
-	f.endSegment()
-	return nil
+	return f.endSegment()
 }
 
-func (f *frontend) endSegment() {
+// answered waits until the target has answered the segment.
+func (f *frontend) answered(segment int64) error {
+	p := f.pipeline
+	p.mu.Lock()
+	there := p.answered >= segment
+	p.mu.Unlock()
+	if there {
+		return nil
+	}
+	if err := f.flush(); err != nil {
+		return err
+	}
+	return p.await(func() bool { return p.answered >= segment })
+}
+
+func (f *frontend) endSegment() error {
+	if len(f.statements.changed) >= maxNames || len(f.portals.changed) >= maxNames {
+		if err := f.answered(f.segment - 1); err != nil {
+			return err
+		}
+	}
 	f.pipeline.mu.Lock()
 	answered := f.pipeline.answered
 	f.pipeline.mu.Unlock()
@@ -159,6 +178,7 @@ func (f *frontend) endSegment() {
 	f.portals.end(f.segment, answered)
 	f.segment++
 	f.skipping = false
+	return nil
 }
 
 // resolve is what a name stands for now; nil if for nothing.
@@ -166,12 +186,12 @@ func resolve[T any](f *frontend, s *scope[T], confirmed map[string]*T, name stri
 	if value, ok := s.current[name]; ok {
 		return value, nil
 	}
+	if s.moved == f.segment {
+		return nil, nil
+	}
 	p := f.pipeline
-	if segment, ok := s.changed[name]; ok {
-		if err := f.flush(); err != nil {
-			return nil, err
-		}
-		if err := p.await(func() bool { return p.answered >= segment }); err != nil {
+	if segment := max(s.changed[name], s.moved); segment > 0 {
+		if err := f.answered(segment); err != nil {
 			return nil, err
 		}
 	}

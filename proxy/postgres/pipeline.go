@@ -150,6 +150,15 @@ func (p *pipeline) unprepared(name string) {
 	}
 }
 
+// forget takes that the target has dropped all statements with a name. Callers hold mu.
+func (p *pipeline) forget() {
+	for name := range p.statements {
+		if name != "" {
+			p.unprepared(name)
+		}
+	}
+}
+
 // ready ends the segment that the head is the last of. Callers hold mu.
 func (p *pipeline) ready(status byte) {
 	s := p.head()

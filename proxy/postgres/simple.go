@@ -26,7 +26,7 @@ func (f *frontend) query(frame wire.Frame) error {
 		// Nothing but comments, if that: none of it need reach the target.
 		return f.forwardQuery(&step{kind: stepQuery}, wire.AppendQuery(nil, ""))
 	}
-	s := &step{kind: stepQuery}
+	s, moves := &step{kind: stepQuery}, false
 	for i := range actions {
 		text := q.Text
 		if i > 0 && len(text) > maxRepeated {
@@ -38,6 +38,13 @@ func (f *frontend) query(frame wire.Frame) error {
 		}
 		s.operations = append(s.operations, number)
 		s.copyIn = s.copyIn || actions[i].Kind == kindCopyIn
+		moves = moves || movesPortals(&actions[i])
+	}
+	if len(actions) == 1 && actions[0].Kind == kindDeallocate {
+		s.drops = deallocated(q.Text)
+	}
+	if moves {
+		f.portals.move(f.segment)
 	}
 	return f.forwardQuery(s, frame.Raw)
 }
@@ -50,7 +57,9 @@ func (f *frontend) forwardQuery(s *step, message []byte) error {
 		return nil
 	}
 	f.statements.set("", nil)
-	f.endSegment()
+	if err := f.endSegment(); err != nil {
+		return err
+	}
 	if s.copyIn {
 		return f.awaitCopy(s)
 	}

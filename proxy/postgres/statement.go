@@ -1,6 +1,9 @@
 package postgres
 
 import (
+	"fmt"
+	"regexp"
+	"strings"
 	"sync/atomic"
 
 	"github.com/sallyport/sallyport/internal/policy"
@@ -19,14 +22,66 @@ type statement struct {
 type portal struct {
 	// operation's number; 0 for an empty text.
 	operation int64
-	// copyIn says that it reads data from the client.
-	copyIn bool
+	// action of its statement; nil for an empty text.
+	action *policy.Action
+	// drops is the prepared statement that it deallocates.
+	drops string
 	// ended says that its result is recorded; the pipeline's lock guards it.
 	ended bool
 }
 
-// kindCopyIn is the action of a COPY whose data come from the client.
-const kindCopyIn = "copy-from"
+// maxName is the most that PostgreSQL keeps of a name, in bytes (NAMEDATALEN): two
+// names of ours with the same beginning would be one of its.
+const maxName = 63
+
+// distinct refuses names that the target may take for others: it cuts long ones, and
+// converts what is not ASCII to its own encoding.
+func distinct(names ...string) error {
+	for _, name := range names {
+		if len(name) > maxName || !ascii(name) {
+			return &fault{code: codeName, message: fmt.Sprintf(
+				"the name of a prepared statement or portal has %d ASCII characters at most through this proxy", maxName)}
+		}
+	}
+	return nil
+}
+
+// deallocation is DEALLOCATE of one statement.
+var deallocation = regexp.MustCompile(`(?i)^\s*DEALLOCATE\s+(?:PREPARE\s+)?(?:"((?:[^"]|"")+)"|([a-z_][a-z0-9_$]*))\s*;?\s*$`)
+
+// deallocated is the statement that the text drops, "" where that is not read: then it
+// is remembered for longer than it is there, and binding it fails on the target.
+func deallocated(text string) string {
+	match := deallocation.FindStringSubmatch(text)
+	if match == nil {
+		return ""
+	}
+	if match[2] != "" {
+		return strings.ToLower(match[2])
+	}
+	return strings.ReplaceAll(match[1], `""`, `"`)
+}
+
+const (
+	// kindCopyIn is the action of a COPY whose data come from the client.
+	kindCopyIn     = "copy-from"
+	kindDeallocate = "deallocate"
+)
+
+func (p *portal) copyIn() bool { return p.action != nil && p.action.Kind == kindCopyIn }
+
+// movesPortals says whether an action may end portals, or make one of a name that a
+// client has used.
+func movesPortals(action *policy.Action) bool {
+	if action == nil {
+		return false
+	}
+	switch action.Kind {
+	case "commit", "rollback", "rollback to", "declare", "close":
+		return true
+	}
+	return false
+}
 
 // scope is what names stand for while a client runs ahead of the target's answers.
 // In the segment that is being sent, up to the next Sync, a name stands for what
@@ -36,8 +91,19 @@ const kindCopyIn = "copy-from"
 type scope[T any] struct {
 	// segment's own changes; nil is closed.
 	current map[string]*T
-	// changed is the last earlier segment that changed a name.
+	// changed is the last earlier segment that changed a name, moved the last one that
+	// may have changed any.
 	changed map[string]int64
+	moved   int64
+}
+
+// full says that a segment has named as many as are kept.
+func (s *scope[T]) full() bool { return len(s.current) >= maxNames }
+
+// move says that names may stand for something else now: the target will tell.
+func (s *scope[T]) move(segment int64) {
+	clear(s.current)
+	s.moved = segment
 }
 
 func (s *scope[T]) set(name string, value *T) {

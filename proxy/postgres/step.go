@@ -29,6 +29,8 @@ type step struct {
 	ran        int
 	// copyIn says that one of them reads data from the client.
 	copyIn bool
+	// drops is the prepared statement that its one operation deallocates.
+	drops string
 	// refusal is the ErrorResponse that the client gets for the target's; the message
 	// forwarded is one that must fail.
 	refusal []byte
