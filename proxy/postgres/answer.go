@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"strings"
+	"time"
 
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 )
@@ -148,6 +149,22 @@ func endsPortals(tag string) bool {
 	return false
 }
 
+// dismissed lets the target itself say why it ends the session. When the credential
+// has been revoked, our own word of why is a moment away, and says more.
+func (b *backend) dismissed(code string) error {
+	if code == codeShutdown {
+		timer := time.NewTimer(farewellTimeout)
+		defer timer.Stop()
+		select {
+		case <-b.over:
+			return errTold
+		case <-timer.C:
+		}
+	}
+	b.told = true
+	return nil
+}
+
 // failed takes an error: the step that it answers has failed, and the target skips
 // what follows in the segment.
 func (b *backend) failed(body []byte) ([]byte, error) {
@@ -163,8 +180,7 @@ func (b *backend) failed(body []byte) ([]byte, error) {
 		if !report.Fatal() {
 			return nil, broken("an error that answers nothing")
 		}
-		b.told = true
-		return nil, nil
+		return nil, b.dismissed(report.Code)
 	}
 	instead := s.refusal
 	code := report.Code

@@ -29,11 +29,13 @@ type relay struct {
 
 	once sync.Once
 	err  error
+	// over is closed when err is set.
+	over chan struct{}
 }
 
 // relay tells the client that it may go on, and relays until either side ends.
 func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door) error {
-	r := &relay{client: c, up: up, session: s, pipeline: newPipeline()}
+	r := &relay{client: c, up: up, session: s, pipeline: newPipeline(), over: make(chan struct{})}
 	var ready []byte
 	for _, p := range up.Parameters {
 		ready = wire.AppendParameterStatus(ready, p)
@@ -94,6 +96,7 @@ func stopRunning(ctx context.Context, up *Upstream) {
 func (r *relay) end(err error) {
 	r.once.Do(func() {
 		r.err = err
+		close(r.over)
 		r.pipeline.fail(err)
 		r.client.interrupt()
 		_ = r.up.SetDeadline(past)

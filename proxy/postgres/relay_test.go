@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/sallyport/sallyport/internal/record"
@@ -264,6 +266,24 @@ func TestTheTargetsOwnWordsAtTheEndReachTheClient(t *testing.T) {
 	row := r.untilReady()[1]
 	target.Exec(t, "postgres", "SELECT pg_terminate_backend("+strings.TrimPrefix(row, "row ")+")")
 	expect(t, r.until("EOF"), "FATAL 57P01", "EOF")
+}
+
+func TestAClientHearsWhyItsTaskEndedAlsoWhenTheTargetSpeaksFirst(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t)
+	conn := p.connect(t, func(*pgx.ConnConfig) {})
+	var pid string
+	if err := conn.QueryRow(t.Context(), "SELECT pg_backend_pid()::text").Scan(&pid); err != nil {
+		t.Fatal(err)
+	}
+	// As a teardown does, whose word to the proxy goes another way.
+	target.Exec(t, "postgres", "SELECT pg_terminate_backend("+pid+")")
+	p.Update(sessiontest.Ended(p.Key))
+	_, err := conn.Exec(t.Context(), "SELECT 1")
+	var said *pgconn.PgError
+	if !errors.As(err, &said) || !strings.Contains(said.Message, "the task is over") {
+		t.Errorf("the client heard: %v", err)
+	}
 }
 
 func TestPG6_NotificationsReachAListener(t *testing.T) {
