@@ -73,9 +73,9 @@ func (p *Provider) State(ctx context.Context, uid string) (grant.State, error) {
 		return grant.State{}, err
 	}
 	phase, why := phaseOf(now, p.Now())
-	if phase != grant.Waiting && request.Status.Ended == nil {
+	if phase == grant.Granted || doubtful(now, p.Now()) {
 		// Neither a credential, which leaves the house, nor an end, which a proxy does
-		// not come back from, rests on what a cache says of request and review.
+		// not come back from, rests on what a cache has not seen of request and review.
 		if request, err = p.live(ctx, request.Namespace, request.Name, uid); err != nil {
 			return grant.State{}, err
 		}

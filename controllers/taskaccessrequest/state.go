@@ -67,6 +67,16 @@ func phaseOf(v view, now time.Time) (phase grant.Phase, why string) {
 	return grant.Granted, ""
 }
 
+// doubtful says whether an end follows from what a cache may not have seen yet. Any
+// other end stays true: closed, denied, expired.
+func doubtful(v view, now time.Time) bool {
+	if v.request.Status.Ended != nil {
+		return false
+	}
+	ended := ending(&scope{now: now, request: v.request, review: v.review, policy: v.policy, target: v.target})
+	return ended != nil && ended.Reason == v1alpha1.ReasonVoid
+}
+
 // waitsFor tells a client in one line what their connection waits for.
 func waitsFor(v view) string {
 	if v.review == nil {
