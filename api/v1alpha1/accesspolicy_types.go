@@ -70,7 +70,7 @@ type AccessPolicySpec struct {
 	// +optional
 	// +kubebuilder:default={}
 	Session SessionPolicy `json:"session,omitempty"`
-	// recording is where and how dependably sessions are recorded.
+	// recording is how dependably sessions are recorded.
 	// +optional
 	// +kubebuilder:default={}
 	Recording RecordingPolicy `json:"recording,omitempty"`
@@ -225,7 +225,7 @@ type SessionPolicy struct {
 	ControlLossSeconds int32 `json:"controlLossSeconds,omitempty"`
 }
 
-// RecordingPolicy is where and how dependably sessions are recorded.
+// RecordingPolicy is how dependably sessions are recorded.
 type RecordingPolicy struct {
 	// durability is what a record has survived before its operation is forwarded:
 	// Process, the proxy's death; Disk, the node's; Remote, the zone's.

@@ -129,7 +129,7 @@ type AccessTargetStatus struct {
 	// observedGeneration is the generation that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are Ready, Reachable, CredentialWorks.
+	// conditions are Ready, Reachable, CredentialWorks, InUse.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -78,7 +78,7 @@ type Question struct {
 	// grant is what the task would get: the policy's, narrowed by the request.
 	// +required
 	Grant Grant `json:"grant,omitzero"`
-	// requirements copies the policy's, with the task's reviewer put in by name.
+	// requirements copies the policy's; fromTask means the reviewer in task.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -168,7 +168,8 @@ type ApprovalReviewStatus struct {
 	// decidedAt is when the outcome was reached.
 	// +optional
 	DecidedAt *metav1.Time `json:"decidedAt,omitempty"`
-	// latched are the decisions that count, with the time at which the manager saw them.
+	// latched are the decisions that the manager saw before the outcome, and whether
+	// they count.
 	// +optional
 	// +listType=map
 	// +listMapKey=reviewer

@@ -30,8 +30,8 @@ type TaskAccessRequest struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec is what is asked for. All but state is immutable once a review is
-	// open: an approval is bound to its digest.
+	// spec is what is asked for. All but state is immutable: an approval is
+	// bound to its digest.
 	// +required
 	Spec TaskAccessRequestSpec `json:"spec,omitzero"`
 	// status is what became of it.
@@ -196,7 +196,7 @@ type TaskAccessRequestStatus struct {
 	// Once set it never changes, and nothing is granted any more.
 	// +optional
 	Ended *Ended `json:"ended,omitempty"`
-	// closedAt is when the target had proved that the credential is gone.
+	// closedAt is when nothing was left to tear down; teardown is the evidence.
 	// +optional
 	ClosedAt *metav1.Time `json:"closedAt,omitempty"`
 	// endpoint is where the proxy is, and how to know that it is the task's.
@@ -211,7 +211,7 @@ type TaskAccessRequestStatus struct {
 	// recording is where the sessions are kept, with the heads of their chains.
 	// +optional
 	Recording *RecordingStatus `json:"recording,omitempty"`
-	// teardown is the evidence that nothing is left.
+	// teardown is the evidence that nothing is left, or why there is none yet.
 	// +optional
 	Teardown *Teardown `json:"teardown,omitempty"`
 }
@@ -293,12 +293,14 @@ type IssuedCredential struct {
 	// generation of its secret.
 	// +optional
 	Generation int32 `json:"generation,omitempty"`
-	// validUntil is when the target itself stops taking it.
+	// validUntil is when the target itself stops taking it. A static one it never
+	// stops taking: then the proxy alone ends the task at this time.
 	// +optional
 	ValidUntil *metav1.Time `json:"validUntil,omitempty"`
 }
 
-// SessionCounts counts what went through the proxy, over all its sessions.
+// SessionCounts counts what went through the proxy, over all its sessions. Where a
+// proxy was replaced they are the larger of the two's; the recordings hold all.
 type SessionCounts struct {
 	// active sessions now.
 	// +optional
@@ -316,11 +318,7 @@ type SessionCounts struct {
 
 // RecordingStatus is where the sessions are kept.
 type RecordingStatus struct {
-	// volume is the PersistentVolumeClaim.
-	// +optional
-	// +kubebuilder:validation:MaxLength=253
-	Volume string `json:"volume,omitempty"`
-	// path on it; from UIDs only.
+	// path on the volume of recordings; from UIDs only.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Path string `json:"path,omitempty"`

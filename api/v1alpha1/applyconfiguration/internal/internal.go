@@ -491,9 +491,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: path
       type:
         scalar: string
-    - name: volume
-      type:
-        scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.RelationGrant
   map:
     fields:

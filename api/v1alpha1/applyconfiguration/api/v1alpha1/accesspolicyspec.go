@@ -28,7 +28,7 @@ type AccessPolicySpecApplyConfiguration struct {
 	Review *ReviewPolicyApplyConfiguration `json:"review,omitempty"`
 	// session bounds the task's sessions.
 	Session *SessionPolicyApplyConfiguration `json:"session,omitempty"`
-	// recording is where and how dependably sessions are recorded.
+	// recording is how dependably sessions are recorded.
 	Recording *RecordingPolicyApplyConfiguration `json:"recording,omitempty"`
 	// isolation Required withholds the grant unless the proxy found that it
 	// cannot reach the API server, that is, unless NetworkPolicy is enforced;

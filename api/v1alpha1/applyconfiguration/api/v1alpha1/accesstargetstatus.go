@@ -16,7 +16,7 @@ import (
 type AccessTargetStatusApplyConfiguration struct {
 	// observedGeneration is the generation that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions are Ready, Reachable, CredentialWorks.
+	// conditions are Ready, Reachable, CredentialWorks, InUse.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// protocol is the protocol of the endpoint: postgres.
 	Protocol *string `json:"protocol,omitempty"`

@@ -23,7 +23,8 @@ type ApprovalReviewStatusApplyConfiguration struct {
 	Outcome *apiv1alpha1.Outcome `json:"outcome,omitempty"`
 	// decidedAt is when the outcome was reached.
 	DecidedAt *metav1.Time `json:"decidedAt,omitempty"`
-	// latched are the decisions that count, with the time at which the manager saw them.
+	// latched are the decisions that the manager saw before the outcome, and whether
+	// they count.
 	Latched []LatchedDecisionApplyConfiguration `json:"latched,omitempty"`
 	// missing says in words what is still needed: `1 of dba`.
 	Missing []string `json:"missing,omitempty"`

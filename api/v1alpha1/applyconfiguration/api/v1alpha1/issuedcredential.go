@@ -20,7 +20,8 @@ type IssuedCredentialApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// generation of its secret.
 	Generation *int32 `json:"generation,omitempty"`
-	// validUntil is when the target itself stops taking it.
+	// validUntil is when the target itself stops taking it. A static one it never
+	// stops taking: then the proxy alone ends the task at this time.
 	ValidUntil *v1.Time `json:"validUntil,omitempty"`
 }
 

@@ -29,7 +29,7 @@ type QuestionApplyConfiguration struct {
 	Target *BoundApplyConfiguration `json:"target,omitempty"`
 	// grant is what the task would get: the policy's, narrowed by the request.
 	Grant *GrantApplyConfiguration `json:"grant,omitempty"`
-	// requirements copies the policy's, with the task's reviewer put in by name.
+	// requirements copies the policy's; fromTask means the reviewer in task.
 	Requirements []ReviewRequirementApplyConfiguration `json:"requirements,omitempty"`
 	// autoApproved is the policy's autoApprove expression, if it held when the
 	// review opened: no decision is needed then.

@@ -11,7 +11,7 @@ import (
 // RecordingPolicyApplyConfiguration represents a declarative configuration of the RecordingPolicy type for use
 // with apply.
 //
-// RecordingPolicy is where and how dependably sessions are recorded.
+// RecordingPolicy is how dependably sessions are recorded.
 type RecordingPolicyApplyConfiguration struct {
 	// durability is what a record has survived before its operation is forwarded:
 	// Process, the proxy's death; Disk, the node's; Remote, the zone's.

@@ -9,9 +9,7 @@ package v1alpha1
 //
 // RecordingStatus is where the sessions are kept.
 type RecordingStatusApplyConfiguration struct {
-	// volume is the PersistentVolumeClaim.
-	Volume *string `json:"volume,omitempty"`
-	// path on it; from UIDs only.
+	// path on the volume of recordings; from UIDs only.
 	Path *string `json:"path,omitempty"`
 	// head is the heads of the most recent sessions' hash chains.
 	Head []RecordingHeadApplyConfiguration `json:"head,omitempty"`
@@ -21,14 +19,6 @@ type RecordingStatusApplyConfiguration struct {
 // apply.
 func RecordingStatus() *RecordingStatusApplyConfiguration {
 	return &RecordingStatusApplyConfiguration{}
-}
-
-// WithVolume sets the Volume field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the Volume field is set to the value of the last call.
-func (b *RecordingStatusApplyConfiguration) WithVolume(value string) *RecordingStatusApplyConfiguration {
-	b.Volume = &value
-	return b
 }
 
 // WithPath sets the Path field in the declarative configuration to the given value

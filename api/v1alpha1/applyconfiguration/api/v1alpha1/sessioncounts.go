@@ -7,7 +7,8 @@ package v1alpha1
 // SessionCountsApplyConfiguration represents a declarative configuration of the SessionCounts type for use
 // with apply.
 //
-// SessionCounts counts what went through the proxy, over all its sessions.
+// SessionCounts counts what went through the proxy, over all its sessions. Where a
+// proxy was replaced they are the larger of the two's; the recordings hold all.
 type SessionCountsApplyConfiguration struct {
 	// active sessions now.
 	Active *int32 `json:"active,omitempty"`

@@ -21,8 +21,8 @@ type TaskAccessRequestApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// metadata is the standard metadata of an object.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
-	// spec is what is asked for. All but state is immutable once a review is
-	// open: an approval is bound to its digest.
+	// spec is what is asked for. All but state is immutable: an approval is
+	// bound to its digest.
 	Spec *TaskAccessRequestSpecApplyConfiguration `json:"spec,omitempty"`
 	// status is what became of it.
 	Status *TaskAccessRequestStatusApplyConfiguration `json:"status,omitempty"`

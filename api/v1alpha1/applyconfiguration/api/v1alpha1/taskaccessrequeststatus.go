@@ -35,7 +35,7 @@ type TaskAccessRequestStatusApplyConfiguration struct {
 	// ended says why the request came to its end: closed, denied, expired, void.
 	// Once set it never changes, and nothing is granted any more.
 	Ended *EndedApplyConfiguration `json:"ended,omitempty"`
-	// closedAt is when the target had proved that the credential is gone.
+	// closedAt is when nothing was left to tear down; teardown is the evidence.
 	ClosedAt *metav1.Time `json:"closedAt,omitempty"`
 	// endpoint is where the proxy is, and how to know that it is the task's.
 	Endpoint *EndpointApplyConfiguration `json:"endpoint,omitempty"`
@@ -45,7 +45,7 @@ type TaskAccessRequestStatusApplyConfiguration struct {
 	Sessions *SessionCountsApplyConfiguration `json:"sessions,omitempty"`
 	// recording is where the sessions are kept, with the heads of their chains.
 	Recording *RecordingStatusApplyConfiguration `json:"recording,omitempty"`
-	// teardown is the evidence that nothing is left.
+	// teardown is the evidence that nothing is left, or why there is none yet.
 	Teardown *TeardownApplyConfiguration `json:"teardown,omitempty"`
 }
 
