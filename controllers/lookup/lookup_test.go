@@ -17,7 +17,9 @@ func TestWhatIsNotThereIsNoErrorAndWhatCannotBeReadIs(t *testing.T) {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "proxy"}}
 	errAPI := errors.New("the API server does not answer")
 	silent := interceptor.Funcs{
-		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error { return errAPI },
+		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+			return errAPI
+		},
 	}
 	for name, test := range map[string]struct {
 		name  string
