@@ -74,7 +74,7 @@ func query(ctx context.Context, conninfo, sql string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx)
+	defer func() { _ = conn.Close(ctx) }()
 	var answer string
 	if err := conn.QueryRow(ctx, sql).Scan(&answer); err != nil {
 		return err

@@ -85,7 +85,7 @@ func makeOrders(ctx context.Context, url func(database string) string) error {
 	if err != nil {
 		return err
 	}
-	defer home.Close(ctx)
+	defer func() { _ = home.Close(ctx) }()
 	var there bool
 	if err := home.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", Database).Scan(&there); err != nil {
 		return err
@@ -99,7 +99,7 @@ func makeOrders(ctx context.Context, url func(database string) string) error {
 	if err != nil {
 		return err
 	}
-	defer orders.Close(ctx)
+	defer func() { _ = orders.Close(ctx) }()
 	_, err = orders.Exec(ctx, ordersSQL)
 	return err
 }

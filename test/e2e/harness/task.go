@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -188,7 +187,7 @@ func (k *Task) Replay(t testing.TB) string {
 // Within checks that something took no longer than this.
 func Within(t testing.TB, what string, took, limit time.Duration) {
 	t.Helper()
-	t.Log(fmt.Sprintf("%s: %v", what, took.Round(time.Millisecond)))
+	t.Logf("%s: %v", what, took.Round(time.Millisecond))
 	if took > limit {
 		t.Errorf("%s took %v, more than %v", what, took, limit)
 	}
