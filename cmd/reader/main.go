@@ -61,7 +61,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	defer tasks.Close()
+	defer func() { _ = tasks.Close() }()
 	callers, err := reader.NewRequestHeader(clients)
 	if err != nil {
 		return err

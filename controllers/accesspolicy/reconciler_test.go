@@ -21,7 +21,7 @@ func TestAPolicyIsCompiledIntoItsStatus(t *testing.T) {
 	r := &Reconciler{Client: server.Client, Events: recorder, Now: time.Now}
 
 	policy := policyWith()
-	policy.ObjectMeta.UID, policy.Generation = "", 0
+	policy.UID, policy.Generation = "", 0
 	policy.Namespace = server.Namespace(t.Context(), t)
 	if err := server.Client.Create(t.Context(), policy); err != nil {
 		t.Fatal(err)

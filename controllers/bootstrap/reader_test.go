@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,16 +130,12 @@ func TestACertificateThatIsNotTheReadersIsReplaced(t *testing.T) {
 		"another authority's, and says so": func(k *keeper, data map[string][]byte) {
 			stranger := newKeeper(k.t)
 			stranger.run()
-			for key, value := range stranger.secret().Data {
-				data[key] = value
-			}
+			maps.Copy(data, stranger.secret().Data)
 		},
 		"another authority's, under our name": func(k *keeper, data map[string][]byte) {
 			stranger := newKeeper(k.t)
 			stranger.run()
-			for key, value := range stranger.secret().Data {
-				data[key] = value
-			}
+			maps.Copy(data, stranger.secret().Data)
 			data["ca.crt"] = k.Keys.CA()
 		},
 		"its key is another's": func(k *keeper, data map[string][]byte) {

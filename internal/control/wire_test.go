@@ -93,7 +93,7 @@ func TestNoSecretIsPrintedWithAMessageOrAState(t *testing.T) {
 	printed := fmt.Sprintf("%v %+v %#v %s", message, message, message, message) + prototext.Format(message) + protojson.Format(message) +
 		fmt.Sprintf("%v %+v %#v", state.Grant.Postgres, state.Grant.Postgres, state.Grant.Postgres) + string(wire)
 	for _, plain := range []string{"pa55word", "k3y"} {
-		for _, form := range []string{plain, hex.EncodeToString([]byte(plain)), base64.StdEncoding.EncodeToString([]byte(plain)), fmt.Sprint([]byte(plain))} {
+		for _, form := range []string{plain, hex.EncodeToString([]byte(plain)), base64.StdEncoding.EncodeToString([]byte(plain)), fmt.Sprintf("%d", []byte(plain))} {
 			if strings.Contains(printed, strings.Trim(form, "[]=")) {
 				t.Fatalf("a secret is printed")
 			}

@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"strings"
@@ -63,10 +64,7 @@ func TestRootKeysThatDoNotBelongTogetherAreRefused(t *testing.T) {
 	good, _ := newRoot(t).Data()
 	other, _ := newRoot(t).Data()
 	with := func(key string, value []byte) map[string][]byte {
-		data := map[string][]byte{}
-		for k, v := range good {
-			data[k] = v
-		}
+		data := maps.Clone(good)
 		data[key] = value
 		return data
 	}
@@ -101,7 +99,7 @@ func TestRootKeysAreNotPrinted(t *testing.T) {
 	printed += fmt.Sprintf("%v %+v", struct{ K *Root }{root}, []any{root})
 	for _, secret := range []string{
 		string(root.master), hex.EncodeToString(root.master), base64.StdEncoding.EncodeToString(root.master),
-		fmt.Sprint(root.master), "PRIVATE",
+		fmt.Sprintf("%d", root.master), "PRIVATE",
 	} {
 		if strings.Contains(printed, secret) {
 			t.Fatal("a root key was printed")

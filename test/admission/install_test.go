@@ -107,7 +107,8 @@ func (c *cluster) awaitEffect(ctx context.Context) error {
 		return refused != nil && strings.Contains(refused.Error(), "the sentinel works") && stamped == nil && seen == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("policies and roles have no effect: %w (sentinel: %v; stamp: %v; erin: %v)", err, refused, stamped, seen)
+		answers := fmt.Sprintf("sentinel: %v; stamp: %v; erin: %v", refused, stamped, seen)
+		return fmt.Errorf("policies and roles have no effect: %w (%s)", err, answers)
 	}
 	return nil
 }

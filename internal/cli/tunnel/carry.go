@@ -85,7 +85,7 @@ func pump(ctx context.Context, client net.Conn, data httpstream.Stream, lost <-c
 	_ = client.Close()
 	<-down
 	if uploading {
-		<-up
+		_ = <-up // reset, it has nothing to say
 	}
 }
 

@@ -152,7 +152,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	case err = <-served:
 	case <-ctx.Done():
 		s.shutDown(server)
-		<-served
+		_ = <-served // it was told to
 	}
 	s.stop.Do(func() { close(s.stopping) })
 	server.Stop()

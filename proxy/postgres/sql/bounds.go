@@ -143,6 +143,7 @@ func checkDepth(text string) error {
 			levels = append(levels, level{})
 		case pg_query.Token_CASE:
 			levels = append(levels, level{inCase: true})
+		default: // opens no level
 		}
 	}
 	return nil

@@ -111,7 +111,7 @@ func (o *Options) run(conninfo string) error {
 		select {
 		case s := <-signals:
 			// A terminal has sent Ctrl-C and Ctrl-\ to psql as well as to us.
-			if !(o.interactive() && (s == syscall.SIGINT || s == syscall.SIGQUIT)) {
+			if !o.interactive() || s != syscall.SIGINT && s != syscall.SIGQUIT {
 				_ = command.Process.Signal(s)
 			}
 		case err := <-exited:

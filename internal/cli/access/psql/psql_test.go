@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 // the exit code can be told from others.
 func actAsPsql(conninfo string, arguments []string) int {
 	settings := map[string]string{}
-	for _, field := range strings.Fields(conninfo) {
+	for field := range strings.FieldsSeq(conninfo) {
 		key, value, _ := strings.Cut(field, "=")
 		settings[key] = value
 	}
