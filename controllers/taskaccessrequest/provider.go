@@ -124,17 +124,9 @@ func (p *Provider) grant(ctx context.Context, v view) (*grant.Grant, error) {
 	if question.Grant.Postgres == nil || v.target.Spec.Postgres == nil {
 		return nil, errors.New("the grant and the target speak no common protocol")
 	}
-	target, err := p.Targets.Resolve(ctx, v.target)
+	login, err := p.login(ctx, v)
 	if err != nil {
 		return nil, err
-	}
-	issuer, ok := p.Issuers[v.request.Status.Credential.Type]
-	if !ok {
-		return nil, fmt.Errorf("no issuer for credential %s", v.request.Status.Credential.Type)
-	}
-	login, err := issuer.Login(target, credential.Request{UID: string(v.request.UID), Generation: v.request.Status.Credential.Generation})
-	if err != nil {
-		return nil, fmt.Errorf("credential: %w", err)
 	}
 	spec := *v.policy.Spec.DeepCopy()
 	spec.Grant = question.Grant
@@ -142,13 +134,36 @@ func (p *Provider) grant(ctx context.Context, v view) (*grant.Grant, error) {
 		PolicyName: v.policy.Name, PolicyDigest: question.Policy.Digest, Policy: spec,
 		Deadline: v.request.Status.ExpiresAt.Time,
 		Postgres: &grant.PostgresUpstream{
-			Host: v.target.Spec.Postgres.Host, Addresses: target.Addresses, Port: v.target.Spec.Postgres.Port,
+			Host: v.target.Spec.Postgres.Host, Addresses: v.target.Status.Addresses, Port: v.target.Spec.Postgres.Port,
 			TLSMode: v.target.Spec.Postgres.TLS.Mode, CABundle: v.target.Spec.Postgres.TLS.CABundle,
 			Database: question.Grant.Postgres.Database,
 			User:     login.User, Password: login.Password,
 			ClientCertificate: login.ClientCertificate.Reveal(), ClientKey: login.ClientKey,
 		},
 	}, nil
+}
+
+// login is the task's credential. A state is put together anew at every heartbeat: what
+// is derived asks neither resolver nor Secret, so that an outage of theirs ends no
+// session; addresses are those of the target's status, which the network policy names too.
+func (p *Provider) login(ctx context.Context, v view) (credential.Login, error) {
+	issued := v.request.Status.Credential
+	issuer, ok := p.Issuers[issued.Type]
+	if !ok {
+		return credential.Login{}, fmt.Errorf("no issuer for credential %s", issued.Type)
+	}
+	target := credential.Target{Name: v.target.Name, Namespace: v.target.Namespace, Spec: v.target.Spec}
+	if issued.Type == v1alpha1.CredentialStatic {
+		var err error
+		if target, err = p.Targets.Resolve(ctx, v.target); err != nil {
+			return credential.Login{}, err
+		}
+	}
+	login, err := issuer.Login(target, credential.Request{UID: string(v.request.UID), Generation: issued.Generation})
+	if err != nil {
+		return credential.Login{}, fmt.Errorf("credential: %w", err)
+	}
+	return login, nil
 }
 
 func (p *Provider) request(ctx context.Context, uid string) (*v1alpha1.TaskAccessRequest, error) {

@@ -2,6 +2,7 @@ package taskaccessrequest
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,6 +60,26 @@ func TestAProxyIsToldWhatItWaitsForThenItsGrantThenTheEnd(t *testing.T) {
 	if state = w.phase(p); state.Phase != grant.Ended || state.Grant != nil {
 		t.Fatalf("closed, before the leader has seen it: %s", state.Phase)
 	}
+}
+
+func TestAnOutageOfResolverOrSecretEndsNoGrantedSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle()
+	w.decide(v1alpha1.OutcomeApproved)
+	w.settle()
+	p := w.provide()
+	p.Targets = unresolved{}
+	state := w.phase(p)
+	if state.Phase != grant.Granted || !slices.Equal(state.Grant.Postgres.Addresses, w.target.Status.Addresses) {
+		t.Fatalf("without a resolver: %s", state.Phase)
+	}
+}
+
+type unresolved struct{}
+
+func (unresolved) Resolve(context.Context, *v1alpha1.AccessTarget) (credential.Target, error) {
+	return credential.Target{}, errDown
 }
 
 func TestREV2_NoReplicaHandsOutAGrantWhoseBasisChanged(t *testing.T) {
