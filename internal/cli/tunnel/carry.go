@@ -55,24 +55,23 @@ func (t *Tunnel) carry(ctx context.Context, client net.Conn) error {
 // pump copies both ways until the far end is done, the near end fails, or either
 // connection is lost. It returns when both copies have.
 func pump(ctx context.Context, client net.Conn, data httpstream.Stream, lost <-chan bool) {
-	down, up := make(chan struct{}), make(chan error, 1)
+	down, up := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(down)
 		_, _ = io.Copy(client, data)
 	}()
+	var failed error // of the upload; read once up is closed
 	go func() {
-		_, err := io.Copy(data, client)
+		defer close(up)
+		_, failed = io.Copy(data, client)
 		_ = data.Close() // half: the client may still read
-		up <- err
 	}()
-	uploading := true
 	select {
 	case <-down:
 	case <-lost:
 	case <-ctx.Done():
-	case err := <-up:
-		uploading = false
-		if err == nil {
+	case <-up:
+		if failed == nil {
 			select {
 			case <-down:
 			case <-lost:
@@ -84,9 +83,7 @@ func pump(ctx context.Context, client net.Conn, data httpstream.Stream, lost <-c
 	_ = data.Reset()
 	_ = client.Close()
 	<-down
-	if uploading {
-		_ = <-up // reset, it has nothing to say
-	}
+	<-up
 }
 
 // verdict is what the far end says about a connection that is over: nothing, if

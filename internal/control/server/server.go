@@ -152,7 +152,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	case err = <-served:
 	case <-ctx.Done():
 		s.shutDown(server)
-		_ = <-served // it was told to
+		if err = <-served; errors.Is(err, grpc.ErrServerStopped) {
+			err = nil // it ended before it had begun
+		}
 	}
 	s.stop.Do(func() { close(s.stopping) })
 	server.Stop()
