@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Runs the end-to-end tests: hack/e2e.sh GOTESTSUM [go test flags]. Brings up an
 # embedded cluster named e2e with Sallyport on it, and takes it down again unless
-# SALLYPORT_E2E_KEEP=1; with SALLYPORT_E2E_CLUSTER=existing it takes the cluster of KUBECONFIG.
+# SALLYPORT_E2E_KEEP=1; with SALLYPORT_E2E_CLUSTER=existing it takes the cluster of KUBECONFIG,
+# with Sallyport and the image sallyport.local/e2e-client:dev on it. The environment then
+# gives what hack/cluster would: KUBEBUILDER_ASSETS (where kubectl is), PG_*, and
+# SALLYPORT_CLUSTER_COMMAND, a program with its verbs user, postgres and exec.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 gotestsum=$1
