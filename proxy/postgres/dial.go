@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/grant"
@@ -173,6 +174,10 @@ func targetError(body []byte) error {
 	report, err := wire.ReadReport(body)
 	if err != nil {
 		return err
+	}
+	if strings.HasPrefix(report.Code, classData) {
+		return &fault{code: report.Code, message: "the target does not take a start-up parameter: " + report.Message,
+			hint: "Connect with another value, or without it."}
 	}
 	return fmt.Errorf("it says: %s (SQLSTATE %s)", report.Message, report.Code)
 }

@@ -30,6 +30,9 @@ const (
 	codeShutdown          = "57P01"
 )
 
+// classData begins the SQLSTATEs of values that do not fit.
+const classData = "22"
+
 // fault is an end of the session in PostgreSQL's own terms, fit to be told to the
 // client.
 type fault struct{ code, message, hint string }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -196,6 +197,16 @@ func TestPG3_HarmlessStartUpParametersReachTheTarget(t *testing.T) {
 	want := [6]string{"Asia/Tokyo", "SQL, DMY", "12345ms", "sallyport PAY-1423: my app?", SearchPath, "UTF8"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestPG3_AValueThatTheTargetDoesNotTakeIsTheClientsToChange(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t)
+	_, err := p.tryConnect(t, p.dsn("timezone=nowhere"))
+	told, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || told.Code != "22023" || !strings.Contains(told.Message, `"TimeZone": "nowhere"`) || !strings.Contains(told.Hint, "another value") {
+		t.Errorf("%v: %+v", err, told)
 	}
 }
 
