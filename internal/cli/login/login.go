@@ -158,7 +158,6 @@ func (l *Login) Conninfo() string {
 		{"sslrootcert", filepath.Join(l.Folder, authorityFile)},
 		{"sslcert", filepath.Join(l.Folder, certificateFile)},
 		{"sslkey", filepath.Join(l.Folder, keyFile)},
-		{"gssencmode", "disable"},
 		{"connect_timeout", "0"},
 	} {
 		if p.value != "" {

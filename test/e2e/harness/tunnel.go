@@ -61,7 +61,7 @@ func (u *Tunnel) Copy(t testing.TB, statement string) *Stream {
 	return s
 }
 
-var notOfPgx = regexp.MustCompile(`\b(hostaddr|gssencmode|connect_timeout)=\S+`)
+var notOfPgx = regexp.MustCompile(`\b(hostaddr|connect_timeout)=\S+`)
 
 // Psql runs one statement through the tunnel with psql itself. Of a parameter that
 // stands twice in a connection string the last one counts: change overrides.
