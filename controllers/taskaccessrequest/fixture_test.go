@@ -194,6 +194,14 @@ func (w *world) reload() {
 	w.must(client.IgnoreNotFound(w.admin.Get(w.t.Context(), client.ObjectKeyFromObject(w.request), w.request)))
 }
 
+// approve takes the request through its review to whatever follows from a yes.
+func (w *world) approve() {
+	w.t.Helper()
+	w.settle()
+	w.decide(v1alpha1.OutcomeApproved)
+	w.settle()
+}
+
 func (w *world) decide(outcome v1alpha1.Outcome) {
 	w.t.Helper()
 	review := &v1alpha1.ApprovalReview{}

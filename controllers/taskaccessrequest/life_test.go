@@ -68,9 +68,7 @@ func TestARequestWithoutAReviewsYesGetsNothing(t *testing.T) {
 func TestREV2_AnEditedPolicyVoidsAnApprovalForGood(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	w.expect(v1alpha1.ReasonActive)
 
 	was := w.policy.Spec.DeepCopy()
@@ -92,9 +90,7 @@ func TestREV2_AnEditedPolicyVoidsAnApprovalForGood(t *testing.T) {
 func TestREV6_AReviewThatVanishesClosesItsRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	review := &v1alpha1.ApprovalReview{ObjectMeta: metav1.ObjectMeta{Namespace: w.request.Namespace, Name: w.request.Status.Review}}
 	w.must(w.admin.Delete(t.Context(), review))
 	w.settle()
@@ -127,9 +123,7 @@ func TestAGrantThatRequiresIsolationWaitsForThisVeryPod(t *testing.T) {
 	w.must(w.admin.Update(t.Context(), w.policy))
 	w.policy.Status.Conditions = ready(w.policy.Generation)
 	w.must(w.admin.Status().Update(t.Context(), w.policy))
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	w.expect(v1alpha1.ReasonPending)
 
 	pod := &corev1.Pod{}
@@ -160,9 +154,7 @@ func (w *world) report(message string, status metav1.ConditionStatus) {
 func TestLIFE2_ATargetThatIsDownKeepsTheRequestClosing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	w.bank.down = true
 	w.closeRequest()
 	if err := w.pass(); err == nil {
@@ -180,9 +172,7 @@ func TestLIFE2_ATargetThatIsDownKeepsTheRequestClosing(t *testing.T) {
 func TestAnAbandonedTeardownIsRecordedAsUnproved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	w.bank.down = true
 	w.closeRequest()
 	_ = w.pass()
@@ -198,9 +188,7 @@ func TestAnAbandonedTeardownIsRecordedAsUnproved(t *testing.T) {
 func TestATasksTimeEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	later := time.Now().Add(601 * time.Second)
 	w.r.Now = func() time.Time { return later }
 	w.settle()
@@ -233,9 +221,7 @@ func TestAPersonHasSoManyProxiesAtOnce(t *testing.T) {
 func TestAPodThatVanishesIsReplaced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	key := client.ObjectKey{Namespace: v1alpha1.ProxyNamespace, Name: manifest.Name(string(w.request.UID))}
 	first, second := &corev1.Pod{}, &corev1.Pod{}
 	w.must(w.admin.Get(t.Context(), key, first))
@@ -254,9 +240,7 @@ func TestAPodThatVanishesIsReplaced(t *testing.T) {
 func TestADeletedRequestIsTornDownFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	w.must(w.admin.Delete(t.Context(), w.request))
 	w.settle()
 	err := w.admin.Get(t.Context(), client.ObjectKeyFromObject(w.request), &v1alpha1.TaskAccessRequest{})
@@ -303,9 +287,7 @@ func TestAnApprovalOfTheLastMinuteHasTimeToBeGranted(t *testing.T) {
 func TestAnAbandonedTeardownStillEndsTheCredentialIfItCan(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	w.request.Annotations = map[string]string{v1alpha1.AnnotationAbandon: "set while it was in use"}
 	w.must(w.admin.Update(t.Context(), w.request))
 	w.closeRequest()
@@ -319,9 +301,7 @@ func TestAnAbandonedTeardownStillEndsTheCredentialIfItCan(t *testing.T) {
 func TestLIFE2_ATargetMadeAnewProvesNothingAboutTheOneBefore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	anew := w.target.DeepCopy()
 	w.must(w.admin.Delete(t.Context(), w.target))
 	anew.ResourceVersion, anew.UID = "", ""
@@ -338,9 +318,7 @@ func TestLIFE2_ATargetMadeAnewProvesNothingAboutTheOneBefore(t *testing.T) {
 func TestLIFE2_OtherRootKeysProveNothingAboutARoleThatWasMadeWithTheOldOnes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	w.bank.keys = "other-"
 	w.closeRequest()
 	w.settle()
@@ -380,9 +358,7 @@ func TestTheQuotaHoldsInWhateverOrderRequestsAreLookedAt(t *testing.T) {
 func TestLIFE1_ThePodsDeadlineIsLoweredEvenIfTheGrantingPassDiedBefore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	key := client.ObjectKey{Namespace: v1alpha1.ProxyNamespace, Name: manifest.Name(string(w.request.UID))}
 	pod := &corev1.Pod{}
 	w.must(w.admin.Get(t.Context(), key, pod))
@@ -400,9 +376,7 @@ func TestLIFE1_ThePodsDeadlineIsLoweredEvenIfTheGrantingPassDiedBefore(t *testin
 func TestLIFE2_ATargetThatStaysDownIsNotAskedAgainBecauseOfItsOwnAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	w.bank.down = true
 	w.closeRequest()
 	_ = w.pass()

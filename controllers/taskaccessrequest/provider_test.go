@@ -65,9 +65,7 @@ func TestAProxyIsToldWhatItWaitsForThenItsGrantThenTheEnd(t *testing.T) {
 func TestAnOutageOfResolverOrSecretEndsNoGrantedSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	p := w.provide()
 	p.Targets = unresolved{}
 	state := w.phase(p)
@@ -105,9 +103,7 @@ func TestREV2_NoReplicaHandsOutAGrantWhoseBasisChanged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.settle()
-			w.decide(v1alpha1.OutcomeApproved)
-			w.settle()
+			w.approve()
 			p := w.provide()
 			if state := w.phase(p); state.Phase != grant.Granted {
 				t.Fatalf("before: %s", state.Phase)

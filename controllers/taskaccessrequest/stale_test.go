@@ -36,9 +36,7 @@ func (c behind) List(ctx context.Context, list client.ObjectList, options ...cli
 func TestNoRequestEndsBecauseACacheIsBehind(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.settle()
-	w.decide(v1alpha1.OutcomeApproved)
-	w.settle()
+	w.approve()
 	leader := w.r
 	w.r = w.reconciler(behind{Client: w.admin})
 	w.must(w.pass())
