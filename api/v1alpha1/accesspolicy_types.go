@@ -56,8 +56,8 @@ type AccessPolicySpec struct {
 	// +required
 	Grant Grant `json:"grant,omitzero"`
 	// rules judge each operation within the grant. All are evaluated: Deny wins
-	// over Hold, Hold over Allow. Without an Allow rule the grant itself allows;
-	// with one, what no Allow rule names is denied.
+	// over Hold, Hold over HoldCommit, HoldCommit over Allow. Without an Allow rule
+	// the grant itself allows; with one, what no Allow rule names is denied.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -66,6 +66,13 @@ type AccessPolicySpec struct {
 	// review is who must say yes before anything reaches the target.
 	// +required
 	Review ReviewPolicy `json:"review,omitzero"`
+	// hold is who answers for operations that a rule holds, and for how long.
+	// +optional
+	// +kubebuilder:default={}
+	Hold HoldPolicy `json:"hold,omitzero"`
+	// masking is what never leaves the target as it is.
+	// +optional
+	Masking *MaskingPolicy `json:"masking,omitempty"`
 	// session bounds the task's sessions.
 	// +optional
 	// +kubebuilder:default={}
@@ -117,14 +124,17 @@ type Rule struct {
 }
 
 // Effect is what a rule does to an operation.
-// +kubebuilder:validation:Enum=Deny;Hold;Allow
+// +kubebuilder:validation:Enum=Deny;Hold;HoldCommit;Allow
 type Effect string
 
-// The effects, strongest first.
+// The effects, strongest first. Hold stops the operation until reviewers say yes.
+// HoldCommit lets it run inside an explicit transaction, whose COMMIT then waits
+// for reviewers who see what it did; outside of one it is denied.
 const (
-	EffectDeny  Effect = "Deny"
-	EffectHold  Effect = "Hold"
-	EffectAllow Effect = "Allow"
+	EffectDeny       Effect = "Deny"
+	EffectHold       Effect = "Hold"
+	EffectHoldCommit Effect = "HoldCommit"
+	EffectAllow      Effect = "Allow"
 )
 
 // ReviewPolicy is who must say yes. Every requirement must be filled, by distinct
@@ -232,7 +242,22 @@ type RecordingPolicy struct {
 	// +optional
 	// +kubebuilder:default=Process
 	Durability Durability `json:"durability,omitempty"`
+	// output is what is kept of what the target answers: Counts, rows and bytes;
+	// Full, the rows themselves, as the client got them.
+	// +optional
+	// +kubebuilder:default=Counts
+	Output OutputRecording `json:"output,omitempty"`
 }
+
+// OutputRecording is what is kept of what the target answers.
+// +kubebuilder:validation:Enum=Counts;Full
+type OutputRecording string
+
+// What is kept of what the target answers.
+const (
+	OutputCounts OutputRecording = "Counts"
+	OutputFull   OutputRecording = "Full"
+)
 
 // Durability is what a record has survived before its operation is forwarded.
 // +kubebuilder:validation:Enum=Process;Disk;Remote

@@ -10,6 +10,7 @@ import (
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=arev,categories=access
+// +kubebuilder:printcolumn:name="Kind",type=string,JSONPath=`.spec.question.subject.kind`
 // +kubebuilder:printcolumn:name="Task",type=string,JSONPath=`.spec.question.task.id`
 // +kubebuilder:printcolumn:name="Requester",type=string,JSONPath=`.spec.question.requester.username`
 // +kubebuilder:printcolumn:name="Target",type=string,JSONPath=`.spec.question.target.name`
@@ -96,21 +97,29 @@ type Question struct {
 }
 
 // Subject is what a review is about.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.held) == (self.kind == 'Statement')",message="held belongs to kind: Statement, and only there"
 type Subject struct {
-	// kind Request is the whole request.
+	// kind Request is the whole request, Statement one operation that is held.
 	// +required
 	Kind SubjectKind `json:"kind"`
 	// request that it belongs to.
 	// +required
 	Request Bound `json:"request,omitzero"`
+	// held is the operation, for kind Statement.
+	// +optional
+	Held *HeldOperation `json:"held,omitempty"`
 }
 
 // SubjectKind is what a review is about.
-// +kubebuilder:validation:Enum=Request
+// +kubebuilder:validation:Enum=Request;Statement
 type SubjectKind string
 
-// SubjectRequest is a review of a whole request.
-const SubjectRequest SubjectKind = "Request"
+// What a review is about.
+const (
+	SubjectRequest   SubjectKind = "Request"
+	SubjectStatement SubjectKind = "Statement"
+)
 
 // Decision is one reviewer's answer; final.
 //

@@ -11,6 +11,8 @@ type Grant struct {
 }
 
 // PostgresGrant is SQL privileges on named relations of one database.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.unrestricted) || !self.unrestricted || ((!has(self.relations) || self.relations.size() == 0) && (!has(self.sequences) || self.sequences.size() == 0) && (!has(self.functions) || self.functions.size() == 0))",message="unrestricted names nothing else"
 type PostgresGrant struct {
 	// database is the one database that the task may connect to.
 	// +required
@@ -40,6 +42,11 @@ type PostgresGrant struct {
 	// +kubebuilder:validation:items:MaxLength=127
 	// +kubebuilder:validation:items:Pattern=`^[^.\x00-\x1f\x7f]+\.[^.\x00-\x1f\x7f]+$`
 	Functions []string `json:"functions,omitempty"`
+	// unrestricted grants whatever the login itself may do, of every kind of
+	// statement that is understood; rules, holds and masks judge alone. It is for
+	// targets with a Static credential: no role is made from it.
+	// +optional
+	Unrestricted bool `json:"unrestricted,omitempty"`
 }
 
 // RelationGrant is the privileges on one table or view.

@@ -10,21 +10,35 @@ type Action struct {
 	// Kind of operation in the protocol's own word, lower case: "select",
 	// "insert", "update", "delete", "merge", "copy-from", "copy-to", "explain",
 	// "begin", "commit", "rollback", "savepoint", "set", "show", "declare",
-	// "fetch", "drop table", "create table", …
+	// "fetch", "drop table", "create table", "listen", "do", …
 	Kind string
 	// Access is every relation that the operation touches, with the privilege that
-	// it needs there.
+	// it needs there: named by the operation itself, and reached through what it names.
 	Access []Access
+	// Columns are those that it reads and writes, sorted. Column "*" is all of them,
+	// or one that could not be told.
+	Columns []ColumnUse
 	// Functions that it calls, as schema.name, sorted; PostgreSQL's own harmless
 	// ones are left out.
 	Functions []string
+	// Calls are all functions that run: those of Functions, and those that triggers,
+	// defaults, operators and other functions call.
+	Calls []Call
 	// Sequences that it draws from, as schema.name.
 	Sequences []string
-	// HasWhere says that an update or delete names its rows.
-	HasWhere bool
+	// HasWhere says that an update or delete names its rows; HasLimit, that the
+	// number of rows that come out is limited.
+	HasWhere, HasLimit bool
 	// Statements is how many statements arrived in the same message, Position the
 	// place of this one among them, from 0.
 	Statements, Position int
+	// Binds are the values of its parameters, in order.
+	Binds []Value
+	// Settings that a SET, RESET or set_config changes, lower case; "*" is any.
+	Settings []string
+	// Opaque is why something that it runs cannot be looked into: a function in
+	// another language, SQL made at run time. Empty where all is known.
+	Opaque string
 	// Unknown is why the engine does not understand the operation; if it is not
 	// empty the decision is Deny, whatever the rules say.
 	Unknown string
@@ -34,6 +48,56 @@ type Action struct {
 type Access struct {
 	Schema, Name string
 	Privilege    v1alpha1.RelationPrivilege
+	// Via is through what it is reached: "view public.v", "trigger t on public.orders".
+	// Empty where the operation names it: only there the login itself needs the
+	// privilege.
+	Via string
+}
+
+// ColumnUse is a column and what an operation does with it.
+type ColumnUse struct {
+	Schema, Relation, Column string
+	Use                      Use
+}
+
+// Use is what is done with a column.
+type Use string
+
+// The uses. A column may have several.
+const (
+	// UseOutput: its value, or what is computed from it, comes out.
+	UseOutput Use = "output"
+	// UseFilter: it decides which rows come out, in which order or groups.
+	UseFilter Use = "filter"
+	// UseWrite: it is written to.
+	UseWrite Use = "write"
+	// UseCopy: its value, or what is computed from it, is written somewhere: to a
+	// relation, a setting, a notification.
+	UseCopy Use = "copy"
+	// UseCall: its value is handed to a function that is not PostgreSQL's own
+	// harmless one, or is read inside such a function.
+	UseCall Use = "call"
+)
+
+// Call is a function that runs.
+type Call struct {
+	// Function as schema.name.
+	Function string
+	// Volatility is "immutable", "stable" or "volatile"; "" where it is not known.
+	Volatility string
+	// Definer says that it runs with its owner's rights.
+	Definer bool
+	// Via as in Access.
+	Via string
+}
+
+// Value is a parameter's value.
+type Value struct {
+	// Null is SQL's NULL; Text then is empty.
+	Null bool
+	// Binary says that Text holds bytes in the type's binary format.
+	Binary bool
+	Text   string
 }
 
 // Context is what rules may ask beside the action.
@@ -45,6 +109,8 @@ type Context struct {
 // SessionContext is what rules know of the session.
 type SessionContext struct {
 	User, Database, Application string
+	// InTransaction says that an explicit transaction is open.
+	InTransaction bool
 }
 
 // TaskContext is what rules know of the task.

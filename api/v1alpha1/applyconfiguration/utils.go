@@ -38,18 +38,30 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ApprovalReviewStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Bound"):
 		return &apiv1alpha1.BoundApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ColumnMask"):
+		return &apiv1alpha1.ColumnMaskApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Decision"):
 		return &apiv1alpha1.DecisionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DetectorMask"):
+		return &apiv1alpha1.DetectorMaskApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Ended"):
 		return &apiv1alpha1.EndedApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Endpoint"):
 		return &apiv1alpha1.EndpointApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Grant"):
 		return &apiv1alpha1.GrantApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HeldOperation"):
+		return &apiv1alpha1.HeldOperationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HoldPolicy"):
+		return &apiv1alpha1.HoldPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IssuedCredential"):
 		return &apiv1alpha1.IssuedCredentialApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LatchedDecision"):
 		return &apiv1alpha1.LatchedDecisionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Mask"):
+		return &apiv1alpha1.MaskApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MaskingPolicy"):
+		return &apiv1alpha1.MaskingPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PostgresGrant"):
 		return &apiv1alpha1.PostgresGrantApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PostgresTarget"):
@@ -64,6 +76,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RecordingPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RecordingStatus"):
 		return &apiv1alpha1.RecordingStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RelationEffect"):
+		return &apiv1alpha1.RelationEffectApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RelationGrant"):
 		return &apiv1alpha1.RelationGrantApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Requester"):
@@ -72,6 +86,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ReviewPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReviewRequirement"):
 		return &apiv1alpha1.ReviewRequirementApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RowImage"):
+		return &apiv1alpha1.RowImageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Rule"):
 		return &apiv1alpha1.RuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SessionCounts"):

@@ -49,10 +49,17 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: grant
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.Grant
+    - name: hold
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.HoldPolicy
+      default: {}
     - name: isolation
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.Isolation
       default: Required
+    - name: masking
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.MaskingPolicy
     - name: recording
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.RecordingPolicy
@@ -239,6 +246,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uid
       type:
         scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.ColumnMask
+  map:
+    fields:
+    - name: column
+      type:
+        scalar: string
+    - name: mask
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.Mask
+      default: {}
+    - name: relation
+      type:
+        scalar: string
+    - name: schema
+      type:
+        scalar: string
+      default: public
 - name: com.github.sallyport.sallyport.api.v1alpha1.CredentialType
   scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.Decision
@@ -262,6 +286,24 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: verdict
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.Verdict
+- name: com.github.sallyport.sallyport.api.v1alpha1.Detect
+  scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.DetectorMask
+  map:
+    fields:
+    - name: detect
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.Detect
+    - name: mask
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.Mask
+      default: {}
+    - name: name
+      type:
+        scalar: string
+    - name: pattern
+      type:
+        scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.Durability
   scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.Effect
@@ -310,6 +352,109 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: postgres
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.PostgresGrant
+- name: com.github.sallyport.sallyport.api.v1alpha1.HeldOperation
+  map:
+    fields:
+    - name: digest
+      type:
+        scalar: string
+    - name: effects
+      type:
+        list:
+          elementType:
+            namedType: com.github.sallyport.sallyport.api.v1alpha1.RelationEffect
+          elementRelationship: associative
+          keys:
+          - relation
+    - name: estimatedRows
+      type:
+        scalar: numeric
+    - name: hasWhere
+      type:
+        scalar: boolean
+    - name: id
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: message
+      type:
+        scalar: string
+    - name: point
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.HoldPoint
+    - name: preview
+      type:
+        scalar: string
+    - name: reads
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: rule
+      type:
+        scalar: string
+    - name: text
+      type:
+        scalar: string
+    - name: values
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: warnings
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: writes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: com.github.sallyport.sallyport.api.v1alpha1.HoldPoint
+  scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.HoldPolicy
+  map:
+    fields:
+    - name: commitTimeoutSeconds
+      type:
+        scalar: numeric
+      default: 60
+    - name: lockTimeoutSeconds
+      type:
+        scalar: numeric
+      default: 5
+    - name: maxOpen
+      type:
+        scalar: numeric
+      default: 4
+    - name: requirements
+      type:
+        list:
+          elementType:
+            namedType: com.github.sallyport.sallyport.api.v1alpha1.ReviewRequirement
+          elementRelationship: associative
+          keys:
+          - name
+    - name: rowImages
+      type:
+        scalar: numeric
+    - name: statementTimeoutSeconds
+      type:
+        scalar: numeric
+      default: 60
+    - name: timeoutSeconds
+      type:
+        scalar: numeric
+      default: 300
+- name: com.github.sallyport.sallyport.api.v1alpha1.Inference
+  scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.Isolation
   scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.IssuedCredential
@@ -348,7 +493,49 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: why
       type:
         scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.Mask
+  map:
+    fields:
+    - name: constant
+      type:
+        scalar: string
+    - name: how
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.MaskHow
+      default: Redact
+    - name: keepLast
+      type:
+        scalar: numeric
+- name: com.github.sallyport.sallyport.api.v1alpha1.MaskHow
+  scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.MaskingPolicy
+  map:
+    fields:
+    - name: columns
+      type:
+        list:
+          elementType:
+            namedType: com.github.sallyport.sallyport.api.v1alpha1.ColumnMask
+          elementRelationship: associative
+          keys:
+          - schema
+          - relation
+          - column
+    - name: detectors
+      type:
+        list:
+          elementType:
+            namedType: com.github.sallyport.sallyport.api.v1alpha1.DetectorMask
+          elementRelationship: associative
+          keys:
+          - name
+    - name: inference
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.Inference
+      default: Refused
 - name: com.github.sallyport.sallyport.api.v1alpha1.Outcome
+  scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.OutputRecording
   scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.PostgresGrant
   map:
@@ -377,6 +564,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: unrestricted
+      type:
+        scalar: boolean
 - name: com.github.sallyport.sallyport.api.v1alpha1.PostgresTLS
   map:
     fields:
@@ -477,6 +667,10 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.Durability
       default: Process
+    - name: output
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.OutputRecording
+      default: Counts
 - name: com.github.sallyport.sallyport.api.v1alpha1.RecordingStatus
   map:
     fields:
@@ -491,6 +685,30 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: path
       type:
         scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.RelationEffect
+  map:
+    fields:
+    - name: deleted
+      type:
+        scalar: numeric
+    - name: images
+      type:
+        list:
+          elementType:
+            namedType: com.github.sallyport.sallyport.api.v1alpha1.RowImage
+          elementRelationship: atomic
+    - name: inserted
+      type:
+        scalar: numeric
+    - name: note
+      type:
+        scalar: string
+    - name: relation
+      type:
+        scalar: string
+    - name: updated
+      type:
+        scalar: numeric
 - name: com.github.sallyport.sallyport.api.v1alpha1.RelationGrant
   map:
     fields:
@@ -569,6 +787,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.sallyport.sallyport.api.v1alpha1.RowImage
+  map:
+    fields:
+    - name: after
+      type:
+        scalar: string
+    - name: before
+      type:
+        scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.Rule
   map:
     fields:
@@ -620,6 +847,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.sallyport.sallyport.api.v1alpha1.Subject
   map:
     fields:
+    - name: held
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.HeldOperation
     - name: kind
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.SubjectKind

@@ -21,11 +21,15 @@ type AccessPolicySpecApplyConfiguration struct {
 	// grant is the least that such a task needs.
 	Grant *GrantApplyConfiguration `json:"grant,omitempty"`
 	// rules judge each operation within the grant. All are evaluated: Deny wins
-	// over Hold, Hold over Allow. Without an Allow rule the grant itself allows;
-	// with one, what no Allow rule names is denied.
+	// over Hold, Hold over HoldCommit, HoldCommit over Allow. Without an Allow rule
+	// the grant itself allows; with one, what no Allow rule names is denied.
 	Rules []RuleApplyConfiguration `json:"rules,omitempty"`
 	// review is who must say yes before anything reaches the target.
 	Review *ReviewPolicyApplyConfiguration `json:"review,omitempty"`
+	// hold is who answers for operations that a rule holds, and for how long.
+	Hold *HoldPolicyApplyConfiguration `json:"hold,omitempty"`
+	// masking is what never leaves the target as it is.
+	Masking *MaskingPolicyApplyConfiguration `json:"masking,omitempty"`
 	// session bounds the task's sessions.
 	Session *SessionPolicyApplyConfiguration `json:"session,omitempty"`
 	// recording is how dependably sessions are recorded.
@@ -88,6 +92,22 @@ func (b *AccessPolicySpecApplyConfiguration) WithRules(values ...*RuleApplyConfi
 // If called multiple times, the Review field is set to the value of the last call.
 func (b *AccessPolicySpecApplyConfiguration) WithReview(value *ReviewPolicyApplyConfiguration) *AccessPolicySpecApplyConfiguration {
 	b.Review = value
+	return b
+}
+
+// WithHold sets the Hold field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Hold field is set to the value of the last call.
+func (b *AccessPolicySpecApplyConfiguration) WithHold(value *HoldPolicyApplyConfiguration) *AccessPolicySpecApplyConfiguration {
+	b.Hold = value
+	return b
+}
+
+// WithMasking sets the Masking field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Masking field is set to the value of the last call.
+func (b *AccessPolicySpecApplyConfiguration) WithMasking(value *MaskingPolicyApplyConfiguration) *AccessPolicySpecApplyConfiguration {
+	b.Masking = value
 	return b
 }
 

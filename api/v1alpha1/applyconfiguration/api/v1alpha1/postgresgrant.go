@@ -18,6 +18,10 @@ type PostgresGrantApplyConfiguration struct {
 	// functions that the task may call beside PostgreSQL's own harmless ones:
 	// EXECUTE, named schema.name, every overload of it.
 	Functions []string `json:"functions,omitempty"`
+	// unrestricted grants whatever the login itself may do, of every kind of
+	// statement that is understood; rules, holds and masks judge alone. It is for
+	// targets with a Static credential: no role is made from it.
+	Unrestricted *bool `json:"unrestricted,omitempty"`
 }
 
 // PostgresGrantApplyConfiguration constructs a declarative configuration of the PostgresGrant type for use with
@@ -64,5 +68,13 @@ func (b *PostgresGrantApplyConfiguration) WithFunctions(values ...string) *Postg
 	for i := range values {
 		b.Functions = append(b.Functions, values[i])
 	}
+	return b
+}
+
+// WithUnrestricted sets the Unrestricted field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Unrestricted field is set to the value of the last call.
+func (b *PostgresGrantApplyConfiguration) WithUnrestricted(value bool) *PostgresGrantApplyConfiguration {
+	b.Unrestricted = &value
 	return b
 }

@@ -16,6 +16,9 @@ type RecordingPolicyApplyConfiguration struct {
 	// durability is what a record has survived before its operation is forwarded:
 	// Process, the proxy's death; Disk, the node's; Remote, the zone's.
 	Durability *apiv1alpha1.Durability `json:"durability,omitempty"`
+	// output is what is kept of what the target answers: Counts, rows and bytes;
+	// Full, the rows themselves, as the client got them.
+	Output *apiv1alpha1.OutputRecording `json:"output,omitempty"`
 }
 
 // RecordingPolicyApplyConfiguration constructs a declarative configuration of the RecordingPolicy type for use with
@@ -29,5 +32,13 @@ func RecordingPolicy() *RecordingPolicyApplyConfiguration {
 // If called multiple times, the Durability field is set to the value of the last call.
 func (b *RecordingPolicyApplyConfiguration) WithDurability(value apiv1alpha1.Durability) *RecordingPolicyApplyConfiguration {
 	b.Durability = &value
+	return b
+}
+
+// WithOutput sets the Output field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Output field is set to the value of the last call.
+func (b *RecordingPolicyApplyConfiguration) WithOutput(value apiv1alpha1.OutputRecording) *RecordingPolicyApplyConfiguration {
+	b.Output = &value
 	return b
 }

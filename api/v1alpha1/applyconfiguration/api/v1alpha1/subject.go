@@ -13,10 +13,12 @@ import (
 //
 // Subject is what a review is about.
 type SubjectApplyConfiguration struct {
-	// kind Request is the whole request.
+	// kind Request is the whole request, Statement one operation that is held.
 	Kind *apiv1alpha1.SubjectKind `json:"kind,omitempty"`
 	// request that it belongs to.
 	Request *BoundApplyConfiguration `json:"request,omitempty"`
+	// held is the operation, for kind Statement.
+	Held *HeldOperationApplyConfiguration `json:"held,omitempty"`
 }
 
 // SubjectApplyConfiguration constructs a declarative configuration of the Subject type for use with
@@ -38,5 +40,13 @@ func (b *SubjectApplyConfiguration) WithKind(value apiv1alpha1.SubjectKind) *Sub
 // If called multiple times, the Request field is set to the value of the last call.
 func (b *SubjectApplyConfiguration) WithRequest(value *BoundApplyConfiguration) *SubjectApplyConfiguration {
 	b.Request = value
+	return b
+}
+
+// WithHeld sets the Held field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Held field is set to the value of the last call.
+func (b *SubjectApplyConfiguration) WithHeld(value *HeldOperationApplyConfiguration) *SubjectApplyConfiguration {
+	b.Held = value
 	return b
 }
