@@ -17,8 +17,8 @@ func (s *statement) call(node *pg_query.FuncCall, at place) {
 		s.system(names[0], node, harmlessFunctions)
 	case len(names) == 1:
 		s.functions[public+"."+names[0]] = true
-	case len(names) == 2 && names[0] == catalog && newerFunctions[names[1]]:
-	case len(names) == 2 && names[0] == catalog:
+	case len(names) == 2 && names[0] == system && newerFunctions[names[1]]:
+	case len(names) == 2 && names[0] == system:
 		s.system(names[1], node, harmlessFunctions)
 	case len(names) == 2 && names[0] == "information_schema" && strings.HasPrefix(names[1], "_pg_"):
 	case len(names) == 2 && checkSchema(names[0]) == nil:
@@ -41,7 +41,7 @@ func (s *statement) system(name string, node *pg_query.FuncCall, harmless map[st
 	case blindFunctions[name]:
 		s.refuse("the function %s, behind which a policy cannot see", name)
 	case !harmless[name]:
-		s.functions[catalog+"."+name] = true
+		s.functions[system+"."+name] = true
 	}
 }
 

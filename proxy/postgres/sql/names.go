@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	public  = "public"
-	catalog = "pg_catalog"
+	public = "public"
+	system = "pg_catalog"
 )
 
 // relationName resolves a relation as for the task's role, whose search_path is
@@ -22,7 +22,7 @@ func relationName(relation *pg_query.RangeVar) (schema, name string, err error) 
 	case name == "":
 		return "", "", errors.New("a relation without a name")
 	case schema == "" && systemRelations[name]:
-		return catalog, name, nil
+		return system, name, nil
 	case schema == "":
 		return public, name, nil
 	default:
@@ -55,7 +55,7 @@ func (s *statement) typeName(t *pg_query.TypeName) {
 	case t.PctType || t.Setof:
 		s.refuse("%%TYPE or SETOF in the statement")
 	case len(names) == 1:
-	case len(names) == 2 && (names[0] == catalog || names[0] == public || names[0] == "information_schema"):
+	case len(names) == 2 && (names[0] == system || names[0] == public || names[0] == "information_schema"):
 	default:
 		s.refuse("the type %s", strings.Join(names, "."))
 	}
@@ -64,7 +64,7 @@ func (s *statement) typeName(t *pg_query.TypeName) {
 // operator takes unqualified operators, and OPERATOR(pg_catalog.…).
 func (s *statement) operator(nodes []*pg_query.Node) {
 	names := parts(nodes)
-	if len(names) > 2 || len(names) == 2 && names[0] != catalog {
+	if len(names) > 2 || len(names) == 2 && names[0] != system {
 		s.refuse("the operator %s", strings.Join(names, "."))
 	}
 }
@@ -72,7 +72,7 @@ func (s *statement) operator(nodes []*pg_query.Node) {
 // sample takes PostgreSQL's own sampling methods; another is a function.
 func (s *statement) sample(node *pg_query.RangeTableSample) {
 	names := parts(node.Method)
-	if len(names) == 2 && names[0] == catalog {
+	if len(names) == 2 && names[0] == system {
 		names = names[1:]
 	}
 	if len(names) != 1 || names[0] != "bernoulli" && names[0] != "system" {
