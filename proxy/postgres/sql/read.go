@@ -1,6 +1,14 @@
 package sql
 
 import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	pg_query "github.com/pganalyze/pg_query_go/v6"
+	"github.com/pganalyze/pg_query_go/v6/parser"
+
 	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/proxy/postgres/catalog"
 )
@@ -44,4 +52,61 @@ type Output struct {
 	Columns []policy.ColumnUse
 	// Plain says that it is the one column itself, unchanged.
 	Plain bool
+}
+
+// Read says what the statements of a text would do, in order; none for a text
+// without a statement. A text that cannot be read is one statement with Unknown
+// set.
+func Read(text string, in Session) []Statement {
+	if err := checkBounds(text); err != nil {
+		return []Statement{unread(text, err.Error())}
+	}
+	if len(text) > largeText {
+		large.Lock()
+		defer large.Unlock()
+	}
+	tree, err := pg_query.Parse(text)
+	if err != nil {
+		return []Statement{unparsed(text, err)}
+	}
+	if len(tree.Stmts) > maxStatements {
+		return []Statement{unread(text, fmt.Sprintf("%d statements in one message, the limit is %d", len(tree.Stmts), maxStatements))}
+	}
+	statements := make([]Statement, 0, len(tree.Stmts))
+	for i, raw := range tree.Stmts {
+		s := newStatement()
+		kind := s.classify(raw.GetStmt())
+		read := Statement{Action: s.action(kind)}
+		read.Action.Statements, read.Action.Position = len(tree.Stmts), i
+		read.Begin, read.End = extent(text, raw)
+		statements = append(statements, read)
+	}
+	return statements
+}
+
+// large lets one text at a time through that takes much memory to parse.
+var large sync.Mutex
+
+// extent is where a statement stands in its text, without the space around it.
+func extent(text string, raw *pg_query.RawStmt) (begin, end int) {
+	begin, end = int(raw.StmtLocation), len(text)
+	if raw.StmtLen > 0 {
+		end = begin + int(raw.StmtLen)
+	}
+	const space = " \t\n\r\f\v"
+	begin += len(text[begin:end]) - len(strings.TrimLeft(text[begin:end], space))
+	return begin, begin + len(strings.TrimRight(text[begin:end], space))
+}
+
+func unread(text, reason string) Statement {
+	return Statement{Action: refuse(reason)[0], End: len(text)}
+}
+
+// unparsed is a text that PostgreSQL's grammar does not read.
+func unparsed(text string, err error) Statement {
+	s := unread(text, "PostgreSQL's grammar does not read it: "+err.Error())
+	if syntax, ok := errors.AsType[*parser.Error](err); ok {
+		s.SyntaxError, s.Position = syntax.Message, syntax.Cursorpos
+	}
+	return s
 }
