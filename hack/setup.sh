@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the development cluster, the demo and the
-# tests need. Idempotent: it does nothing, and needs no rights, when nothing is
-# missing. It starts no service and creates no database cluster.
+# tests need, and the PostgreSQL 18 that tests run beside Debian's. Idempotent: it
+# does nothing, and needs no rights, when nothing is missing. It starts no service
+# and creates no database cluster.
 set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # What must be there, and the package that brings it. Looked for by command, so
 # that the same tools from elsewhere are accepted.
@@ -25,6 +27,7 @@ needs() {
 		git         git
 		curl        curl
 		jq          jq
+		npm         npm
 	LIST
 }
 
@@ -45,6 +48,7 @@ done < <(needs)
 have_cni || missing+=(containernetworking-plugins)
 
 if ((${#missing[@]} == 0)); then
+	hack/postgres18/install.sh >/dev/null
 	echo "setup: everything is installed" >&2
 	exit 0
 fi
@@ -85,4 +89,5 @@ if command -v systemctl >/dev/null; then
 		systemctl disable --quiet "$service" >&2 || echo "setup: could not disable $service; it starts at the next boot" >&2
 	done
 fi
+hack/postgres18/install.sh >/dev/null
 echo "setup: done" >&2

@@ -8,9 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
-	"sort"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -112,36 +110,4 @@ func (p *process) stop() error {
 	}
 	<-p.done
 	return nil
-}
-
-// findBinaries finds the folder of initdb and postgres: PG_BINDIR, pg_config's,
-// Debian's newest.
-func findBinaries() (string, error) {
-	var candidates []string
-	if dir := os.Getenv("PG_BINDIR"); dir != "" {
-		candidates = append(candidates, dir)
-	} else {
-		if out, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
-			candidates = append(candidates, strings.TrimSpace(string(out)))
-		}
-		debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
-		sort.Slice(debian, func(i, j int) bool { return version(debian[i]) > version(debian[j]) })
-		candidates = append(candidates, debian...)
-	}
-	for _, dir := range candidates {
-		if executable(filepath.Join(dir, "initdb")) && executable(filepath.Join(dir, "postgres")) {
-			return dir, nil
-		}
-	}
-	return "", ErrMissing
-}
-
-func version(dir string) int {
-	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(dir)))
-	return n
-}
-
-func executable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && !info.IsDir() && info.Mode()&0o111 != 0
 }

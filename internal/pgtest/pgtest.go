@@ -18,6 +18,9 @@ import (
 
 // Options of a server. The zero value is a server with TLS and SCRAM.
 type Options struct {
+	// Version is the server's major version, one of Versions; 0 is the one that
+	// VersionEnv names, else Debian's.
+	Version int
 	// NoTLS turns TLS off.
 	NoTLS bool
 	// MD5 stores passwords as md5 and asks for them so.
@@ -89,7 +92,7 @@ func Start(t testing.TB, options Options) *Server {
 
 // Run starts a server for callers without a test, such as TestMain; they Close it.
 func Run(options Options) (*Server, error) {
-	binaries, err := findBinaries()
+	binaries, err := findBinaries(options.Version)
 	if err != nil {
 		return nil, err
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -94,5 +96,29 @@ func TestAServerTakesMD5AndClientCertificates(t *testing.T) {
 		c.TLSConfig = &tls.Config{RootCAs: roots, ServerName: "localhost", Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAServerIsOfTheVersionThatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, version := range pgtest.Versions() {
+		t.Run(strconv.Itoa(version), func(t *testing.T) {
+			t.Parallel()
+			s := pgtest.Start(t, pgtest.Options{Version: version})
+			if got := s.QueryString(t, "postgres", "SELECT current_setting('server_version_num')::int / 10000"); got != strconv.Itoa(version) {
+				t.Errorf("got version %s", got)
+			}
+			if err := login(t, s, s.Superuser, s.Password, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestAMissingVersionSaysWhichScriptBringsIt(t *testing.T) {
+	t.Setenv("PG18_BINDIR", t.TempDir())
+	_, err := pgtest.Run(pgtest.Options{Version: 18})
+	if !errors.Is(err, pgtest.ErrMissing) || !strings.Contains(err.Error(), "hack/postgres18/install.sh") {
+		t.Error(err)
 	}
 }
