@@ -37,8 +37,12 @@ type Action struct {
 	// Settings that a SET, RESET or set_config changes, lower case; "*" is any.
 	Settings []string
 	// Opaque is why something that it runs cannot be looked into: a function in
-	// another language, SQL made at run time. Empty where all is known.
+	// another language, SQL made at run time. Empty where all is known. Which
+	// functions those are, Calls says.
 	Opaque string
+	// NoCatalog says that the target's catalogs are not known: names are as they are
+	// written, and nothing behind them is looked into.
+	NoCatalog bool
 	// Unknown is why the engine does not understand the operation; if it is not
 	// empty the decision is Deny, whatever the rules say.
 	Unknown string
@@ -87,6 +91,8 @@ type Call struct {
 	Volatility string
 	// Definer says that it runs with its owner's rights.
 	Definer bool
+	// Opaque says that it cannot be looked into; Action.Opaque then says why.
+	Opaque bool
 	// Via as in Access.
 	Via string
 }
