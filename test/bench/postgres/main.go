@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// options of a run.
+type options struct {
+	proxy   string
+	rounds  int
+	seconds int
+	scale   int
+	rows    int
+	large   int64
+	idle    int
+	out     string
+	publish string
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == relayCommand {
+		if err := relayMain(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "relay:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	var o options
+	flag.StringVar(&o.proxy, "proxy", "bin/proxy", "the proxy's binary")
+	flag.IntVar(&o.rounds, "rounds", 5, "interleaved rounds; the median counts")
+	flag.IntVar(&o.seconds, "seconds", 4, "of each pgbench run")
+	flag.IntVar(&o.scale, "scale", 10, "of pgbench's tables")
+	flag.IntVar(&o.rows, "rows", 1_000_000, "of the wide select")
+	flag.Int64Var(&o.large, "large", 10<<30, "bytes of the largest result")
+	flag.IntVar(&o.idle, "idle", 1000, "idle connections")
+	flag.StringVar(&o.out, "out", "dist/bench", "folder for the numbers")
+	flag.StringVar(&o.publish, "publish", "", "page whose part between the markers is replaced, such as docs/benchmarks.md")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run measures everything and writes the tables. Missed goals are said, and no error.
+func run(ctx context.Context, o options) (err error) {
+	f, err := newField(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	r := &results{}
+	began := time.Now()
+	for round := range o.rounds {
+		for _, measure := range []func(context.Context, *field, *results) error{transactions, latency, wideSelect} {
+			if err := measure(ctx, f, r); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(os.Stderr, "round %d of %d, %v\n", round+1, o.rounds, time.Since(began).Round(time.Second))
+	}
+	for _, measure := range []func(context.Context, *field, *results) error{memory, coldStart} {
+		if err := measure(ctx, f, r); err != nil {
+			return err
+		}
+	}
+	return r.write(o)
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// What is measured, with its unit.
+const (
+	simple          = "pgbench -S -c 8 simple"
+	prepared        = "pgbench -S -c 8 prepared"
+	oneClient       = "pgbench -S -c 1 prepared, latency"
+	wide            = "select of all rows"
+	processor       = "processor time"
+	largeResult     = "large result"
+	largeMessages   = "messages of 64 MiB"
+	idleConnections = "idle connections"
+	coldStarting    = "cold start to listening"
+)
+
+var units = map[string]string{
+	simple: "tps", prepared: "tps", oneClient: "ms", wide: "MB/s", processor: "CPU-s/GB",
+	largeResult: "MiB", largeMessages: "MiB", idleConnections: "MiB", coldStarting: "ms",
+}
+
+// results are all samples.
+type results struct {
+	samples map[key][]float64
+	// order of first appearance.
+	order []key
+}
+
+type key struct {
+	measure, name string
+	leg           leg
+}
+
+func (r *results) add(measure string, c *contender, value float64) {
+	k := key{measure, c.name, c.leg}
+	if r.samples == nil {
+		r.samples = map[key][]float64{}
+	}
+	if r.samples[k] == nil {
+		r.order = append(r.order, k)
+	}
+	r.samples[k] = append(r.samples[k], value)
+}
+
+// match takes the number that pgbench printed.
+func (r *results) match(measure string, c *contender, line *regexp.Regexp, out string) error {
+	found := line.FindStringSubmatch(out)
+	if found == nil {
+		return fmt.Errorf("pgbench through %s (%s) printed no %v: %s", c.name, c.leg, line, out)
+	}
+	value, err := strconv.ParseFloat(found[1], 64)
+	r.add(measure, c, value)
+	return err
+}
+
+// median of the samples; false where nothing was measured.
+func (r *results) median(measure, name string, l leg) (float64, bool) {
+	samples := slices.Sorted(slices.Values(r.samples[key{measure, name, l}]))
+	if len(samples) == 0 {
+		return 0, false
+	}
+	middle := len(samples) / 2
+	if len(samples)%2 == 0 {
+		return (samples[middle-1] + samples[middle]) / 2, true
+	}
+	return samples[middle], true
+}
+
+// goal is what a number of ours is to be.
+type goal struct {
+	measure, name string
+	// ratio to the relay of the same leg at least, or more than the relay at most, or
+	// an absolute at most; one is set.
+	ratio, above, most float64
+}
+
+var goals = []goal{
+	{measure: simple, name: ours, ratio: 0.95},
+	{measure: prepared, name: ours, ratio: 0.95},
+	{measure: oneClient, name: ours, above: 0.050},
+	{measure: wide, name: ours, ratio: 0.95},
+	{measure: wide, name: oursOutput, ratio: 0.75},
+	{measure: wide, name: oursMasks, ratio: 0.75},
+	{measure: wide, name: oursDetectors, ratio: 0.45},
+	{measure: processor, name: ours, most: 3},
+	{measure: processor, name: oursOutput, most: 7},
+	{measure: largeResult, name: ours, most: 64},
+	{measure: largeMessages, name: ours, most: 64},
+	{measure: idleConnections, name: ours, most: 100},
+	{measure: coldStarting, name: ours, most: 150},
+}
+
+// judge compares a goal with what was measured.
+func (r *results) judge(g goal, l leg) (said string, measured bool) {
+	value, ok := r.median(g.measure, g.name, l)
+	if !ok {
+		return "", false
+	}
+	relay, _ := r.median(g.measure, "relay", l)
+	said, met := "", false
+	switch {
+	case g.ratio > 0:
+		said, met = fmt.Sprintf("%.2f of the relay, goal %.2f", value/relay, g.ratio), value/relay >= g.ratio
+	case g.above > 0:
+		said, met = fmt.Sprintf("%+.0f µs, goal at most +%.0f µs", (value-relay)*1000, g.above*1000), value-relay <= g.above
+	default:
+		said, met = fmt.Sprintf("%.3g %s, goal at most %.3g", value, units[g.measure], g.most), value <= g.most
+	}
+	if met {
+		return said + ": met", true
+	}
+	return said + ": **missed**", true
+}
