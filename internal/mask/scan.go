@@ -1,0 +1,45 @@
+package mask
+
+import "github.com/sallyport/sallyport/api/v1alpha1"
+
+// Scan appends text to dst with whatever detectors find masked, and adds what it
+// masked to counts, which may be nil. Inside text there is no NULL: How Null leaves
+// the value out.
+func (s *Set) Scan(dst, text []byte, counts Counts) []byte {
+	var room [8]Span
+	end := 0
+	for _, span := range s.Find(text, room[:0]) {
+		dst = append(dst, text[end:span.Begin]...)
+		dst = s.replace(dst, text, span)
+		if counts != nil {
+			counts[s.detectors[span.Detector].mask.Reason]++
+		}
+		end = span.End
+	}
+	return append(dst, text[end:]...)
+}
+
+// replace appends the mask of a span of text. What Partial keeps must not be a value
+// itself, on its own or with the text that follows: user@example.com is, of a longer
+// address.
+func (s *Set) replace(dst, text []byte, span Span) []byte {
+	m := s.detectors[span.Detector].mask
+	begin := len(dst)
+	dst, _ = m.Text(dst, text[span.Begin:span.End])
+	if m.How != v1alpha1.MaskPartial {
+		return dst
+	}
+	end := len(dst)
+	context := min(len(text), span.End+tailContext)
+	dst = append(dst, text[span.End:context]...)
+	again := s.Find(dst[begin:], nil)
+	dst = dst[:end]
+	if len(again) > 0 && again[0].Begin < end-begin {
+		dst = appendPartial(dst[:begin], text[span.Begin:span.End], 0)
+	}
+	return dst
+}
+
+// tailContext is how much of the text that follows can join what Partial keeps: more
+// than any value has of fixed length.
+const tailContext = 256
