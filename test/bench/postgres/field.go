@@ -18,7 +18,8 @@ import (
 const (
 	database = "bench"
 	login    = "bench"
-	token    = "the token of the bench"
+	// token is the login's password, and what clients give our proxy in its place.
+	token = "the token of the bench"
 )
 
 // leg is how clients reach a contender.
@@ -68,7 +69,6 @@ func (f *field) start(ctx context.Context) (err error) {
 		return err
 	}
 	if f.server, err = pgtest.Run(pgtest.Options{
-		HBA: []string{"host all " + login + " all trust"},
 		Conf: []string{"max_connections = " + strconv.Itoa(f.options.idle+100), "shared_buffers = 512MB",
 			"fsync = off", "autovacuum = off", "jit = off"},
 	}); err != nil {
@@ -93,15 +93,16 @@ func (f *field) add(c *contender) { f.contenders = append(f.contenders, c) }
 
 // fill makes the tables: pgbench's, and one of rows as people select them.
 func (f *field) fill(ctx context.Context) error {
-	if err := f.server.Execute("postgres", "CREATE ROLE "+login+" LOGIN"); err != nil {
+	if err := f.server.Execute("postgres", "CREATE ROLE "+login+" LOGIN PASSWORD '"+token+"'"); err != nil {
 		return err
 	}
 	if err := f.server.Execute("postgres", "CREATE DATABASE "+database+" OWNER "+login); err != nil {
 		return err
 	}
-	out, err := exec.CommandContext(ctx, "pgbench", "-i", "-q", "-s", strconv.Itoa(f.options.scale),
-		"-h", f.server.Host, "-p", strconv.Itoa(f.server.Port), "-U", login, database).CombinedOutput()
-	if err != nil {
+	initialise := exec.CommandContext(ctx, "pgbench", "-i", "-q", "-s", strconv.Itoa(f.options.scale),
+		"-h", f.server.Host, "-p", strconv.Itoa(f.server.Port), "-U", login, database)
+	initialise.Env = append(os.Environ(), "PGPASSWORD="+token)
+	if out, err := initialise.CombinedOutput(); err != nil {
 		return fmt.Errorf("pgbench -i: %w: %s", err, out)
 	}
 	if err := f.server.Execute(database, fmt.Sprintf(`
@@ -163,7 +164,7 @@ func (f *field) pgbouncer(ctx context.Context) error {
 		return err
 	}
 	users := filepath.Join(f.folder, "users.txt")
-	if err := os.WriteFile(users, fmt.Appendf(nil, "%q \"\"\n", login), 0o644); err != nil {
+	if err := os.WriteFile(users, fmt.Appendf(nil, "%q %q\n", login, token), 0o644); err != nil {
 		return err
 	}
 	config := filepath.Join(f.folder, "pgbouncer.ini")

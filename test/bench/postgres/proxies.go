@@ -71,7 +71,7 @@ func (f *field) grantFile(name string, change func(*v1alpha1.AccessPolicySpec)) 
 			Task: grant.Task{ID: "BENCH-1", Type: "bench", Request: "bench", Namespace: "bench", Requester: "bench", Target: "bench"},
 			Grant: &grant.Grant{PolicyName: "bench", Policy: spec, Postgres: &grant.PostgresUpstream{
 				Host: "127.0.0.1", Addresses: []string{"127.0.0.1"}, Port: int32(f.server.Port),
-				TLSMode: v1alpha1.PostgresTLSDisable, Database: database, User: login, Password: "unused",
+				TLSMode: v1alpha1.PostgresTLSDisable, Database: database, User: login, Password: token,
 			}},
 		},
 		Recording: standalone.Recording{Directory: folder}, ClientToken: token,
