@@ -63,7 +63,7 @@ func run(ctx context.Context, o options, log logr.Logger) error {
 		return err
 	}
 	engine := postgres.New(postgres.Options{
-		Classify:       sql.NewClassifier(classifierBytes).Classify,
+		Judge:          postgres.Classified(sql.NewClassifier(classifierBytes).Classify),
 		AllowPlaintext: o.allowPlaintext, Log: log.WithName("postgres"),
 	})
 	log.Info("Listening", "address", listener.Addr().String(), "recordings", directory)

@@ -44,7 +44,7 @@ var drivers atomic.Int64
 func newDriver(t testing.TB, extended bool) *driver {
 	needTarget(t)
 	return &driver{
-		engine:   New(Options{Classify: sql.NewClassifier(1 << 20).Classify, Log: logr.Discard()}),
+		engine:   New(Options{Judge: Classified(sql.NewClassifier(1 << 20).Classify), Log: logr.Discard()}),
 		extended: extended, mark: fmt.Sprintf("law%d", drivers.Add(1)),
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/sallyport/sallyport/internal/grant"
-	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 	"github.com/sallyport/sallyport/proxy/session"
@@ -18,9 +17,8 @@ import (
 
 // Options are what an Engine is wired with.
 type Options struct {
-	// Classify turns SQL text into one action for each of its statements; a text
-	// that cannot be read is one action with Unknown set.
-	Classify func(text string) []policy.Action
+	// Judge says what the clients' texts do.
+	Judge Judge
 	// AllowPlaintext takes clients without TLS, and their tokens: for a proxy on
 	// loopback that is tried or measured.
 	AllowPlaintext bool

@@ -82,9 +82,9 @@ func TestPG8_WhatRunsIsWhatWasAdmitted(t *testing.T) {
 func TestPG8_NoStatementIsPreparedBehindTheProtocolsBack(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, change{options: func(o *Options) {
-		o.Classify = func(string) []policy.Action {
+		o.Judge = Classified(func(string) []policy.Action {
 			return []policy.Action{{Protocol: "postgres", Kind: "prepare", Statements: 1}}
-		}
+		})
 	}})
 	r := p.ready(t)
 	r.write(query("PREPARE a AS SELECT 1"))

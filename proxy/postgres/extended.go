@@ -30,12 +30,12 @@ func (f *frontend) parse(frame wire.Frame) error {
 	s := &statement{text: p.Text}
 	s.types.Store(&p.Types)
 	message := frame.Raw
-	switch actions := f.read(p.Text); len(actions) {
+	switch statements := f.read(p.Text); len(statements) {
 	case 0:
 		p.Text, s.text = "", ""
 		message = wire.AppendParse(nil, p)
 	case 1:
-		s.action = &actions[0]
+		s.reading = &statements[0]
 	default:
 		return f.refuse(p.Name, &fault{code: codeSyntax, message: "cannot insert multiple commands into a prepared statement"})
 	}
@@ -51,12 +51,12 @@ func (f *frontend) decideParse() error {
 		return nil
 	}
 	var operations []int64
-	if p.statement.action != nil {
-		number, err := f.session.Admit(f.ctx, session.Operation{Action: *p.statement.action, Text: p.statement.text})
+	if p.statement.reading != nil {
+		number, err := f.session.Admit(f.ctx, session.Operation{Action: p.statement.reading.Action, Text: p.statement.text})
 		if err != nil {
 			return f.refuse(p.name, err)
 		}
-		operations = []int64{number}
+		operations = []int64{admission.Operation}
 	}
 	return f.forwardParse(p, operations)
 }
@@ -95,16 +95,16 @@ func (f *frontend) bind(frame wire.Frame) error {
 	if prepared == nil {
 		return f.refuse(name, &fault{code: codeNoStatement, message: fmt.Sprintf("prepared statement %q does not exist", b.Statement)})
 	}
-	made := &portal{action: prepared.action}
-	if prepared.action != nil {
+	made := &portal{reading: prepared.reading}
+	if made.reading != nil {
 		number, err := f.session.Admit(f.ctx, session.Operation{
-			Action: *prepared.action, Text: prepared.text, Values: recorded(b, *prepared.types.Load()),
+			Action: made.reading.Action, Text: prepared.text, Values: recorded(b, *prepared.types.Load()),
 		})
 		if err != nil {
 			return f.refuse(name, err)
 		}
-		made.operation = number
-		if prepared.action.Kind == kindDeallocate {
+		made.operation = admission.Operation
+		if made.reading.Action.Kind == kindDeallocate {
 			made.drops = deallocated(prepared.text)
 		}
 	}
@@ -114,14 +114,7 @@ func (f *frontend) bind(frame wire.Frame) error {
 		}
 	}
 	f.portals.set(b.Portal, made)
-	return f.forward(&step{kind: stepBind, name: b.Portal, portal: made, operations: made.operations()}, frame.Raw)
-}
-
-func (p *portal) operations() []int64 {
-	if p.operation == 0 {
-		return nil
-	}
-	return []int64{p.operation}
+	return f.forward(&step{kind: stepBind, name: b.Portal, portal: made, operations: made.operations(), readings: made.readings()}, frame.Raw)
 }
 
 // describe asks for a statement's or portal's shape. Nothing runs.
@@ -158,11 +151,11 @@ func (f *frontend) execute(frame wire.Frame) error {
 	if bound == nil {
 		return f.refuse(refusalName, &fault{code: codeNoPortal, message: fmt.Sprintf("portal %q does not exist", e.Portal)})
 	}
-	s := &step{kind: stepExecute, portal: bound, operations: bound.operations(), copyIn: bound.copyIn(), drops: bound.drops}
+	s := &step{kind: stepExecute, portal: bound, operations: bound.operations(), readings: bound.readings(), copyIn: bound.copyIn(), drops: bound.drops}
 	if err := f.forward(s, frame.Raw); err != nil {
 		return err
 	}
-	if movesPortals(bound.action) {
+	if bound.reading != nil && movesPortals(&bound.reading.Action) {
 		f.portals.move(f.segment)
 	}
 	if s.copyIn && s.serial != 0 {

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"os"
 
-	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/proxy/postgres/sql"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 )
 
@@ -14,8 +14,10 @@ import (
 // gathered, and goes out before a read that may block.
 type frontend struct {
 	*relay
-	ctx      context.Context
-	classify func(string) []policy.Action
+	ctx   context.Context
+	judge Judge
+	// view is what texts mean now.
+	view sql.Session
 	// limit of a message, in bytes.
 	limit int64
 

@@ -132,7 +132,7 @@ type change struct {
 func newProxy(t testing.TB, changes ...change) *proxy {
 	t.Helper()
 	needTarget(t)
-	options := Options{Classify: sql.NewClassifier(1 << 20).Classify, Log: logr.Discard()}
+	options := Options{Judge: Classified(sql.NewClassifier(1 << 20).Classify), Log: logr.Discard()}
 	spec, up, waiting := ordersPolicy(), upstream("by_scram"), false
 	sessionChange := func(o *session.Options) { o.Dial = Dialer{}.Dial }
 	var also []func(*session.Options)

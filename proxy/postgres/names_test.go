@@ -108,7 +108,7 @@ func TestWhatDeallocatesIsRead(t *testing.T) {
 
 func TestASessionThatHasPreparedTooMuchCanEndItsTransaction(t *testing.T) {
 	t.Parallel()
-	p := newProxy(t, change{options: func(o *Options) { o.Classify = sql.NewClassifier(1 << 20).Classify }})
+	p := newProxy(t, change{options: func(o *Options) { o.Judge = Classified(sql.NewClassifier(1 << 20).Classify) }})
 	r := p.ready(t)
 	var refused bool
 	for i := 0; i < 2*maxNames && !refused; i += 500 {

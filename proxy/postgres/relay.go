@@ -55,7 +55,7 @@ func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door) err
 		b := &backend{relay: r, ctx: results}
 		r.end(b.run())
 	})
-	f := &frontend{relay: r, ctx: ctx, classify: e.options.Classify, limit: e.options.MaxMessage, segment: 1}
+	f := &frontend{relay: r, ctx: ctx, judge: e.options.Judge, limit: e.options.MaxMessage, segment: 1}
 	err := f.run()
 	left := errors.Is(err, errLeft)
 	if left {

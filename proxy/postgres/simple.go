@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/internal/policy"
+	"github.com/sallyport/sallyport/proxy/postgres/sql"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 	"github.com/sallyport/sallyport/proxy/session"
 )
@@ -21,26 +22,28 @@ func (f *frontend) query(frame wire.Frame) error {
 	if err != nil {
 		return err
 	}
-	actions := f.read(q.Text)
-	if len(actions) == 0 {
+	statements := f.read(q.Text)
+	if len(statements) == 0 {
 		// Nothing but comments, if that: none of it need reach the target.
 		return f.forwardQuery(&step{kind: stepQuery}, wire.AppendQuery(nil, ""))
 	}
 	s, moves := &step{kind: stepQuery}, false
-	for i := range actions {
+	for i := range statements {
+		action := &statements[i].Action
 		text := q.Text
 		if i > 0 && len(text) > maxRepeated {
 			text = fmt.Sprintf("statement %d of operation %d", i+1, s.operations[0])
 		}
-		number, err := f.session.Admit(f.ctx, session.Operation{Action: actions[i], Text: text})
+		number, err := f.session.Admit(f.ctx, session.Operation{Action: *action, Text: text})
 		if err != nil {
 			return f.refuseQuery(s, err)
 		}
-		s.operations = append(s.operations, number)
-		s.copyIn = s.copyIn || actions[i].Kind == kindCopyIn
-		moves = moves || movesPortals(&actions[i])
+		s.operations = append(s.operations, admission.Operation)
+		s.readings = append(s.readings, &statements[i])
+		s.copyIn = s.copyIn || action.Kind == kindCopyIn
+		moves = moves || movesPortals(action)
 	}
-	if len(actions) == 1 && actions[0].Kind == kindDeallocate {
+	if len(statements) == 1 && statements[0].Action.Kind == kindDeallocate {
 		s.drops = deallocated(q.Text)
 	}
 	if moves {
@@ -89,7 +92,7 @@ func (f *frontend) functionCall() error {
 
 // read says what a text does. The judge reads UTF-8; what the target would read
 // otherwise is not known to it.
-func (f *frontend) read(text string) []policy.Action {
+func (f *frontend) read(text string) []sql.Statement {
 	unknown := ""
 	if !f.utf8.Load() && !ascii(text) {
 		unknown = "text beyond ASCII in another client_encoding than UTF8: use UTF8"
@@ -97,21 +100,21 @@ func (f *frontend) read(text string) []policy.Action {
 		unknown = "text that is not valid UTF-8"
 	}
 	if unknown != "" {
-		return []policy.Action{{Protocol: "postgres", Statements: 1, Unknown: unknown}}
+		return []sql.Statement{{Action: policy.Action{Protocol: "postgres", Statements: 1, Unknown: unknown}}}
 	}
-	return guarded(f.classify(text))
+	return guarded(f.judge.Read(text, f.view))
 }
 
 // guarded refuses PREPARE, whatever the judge says: it would change what the name of a
 // statement stands for, unseen by us.
-func guarded(actions []policy.Action) []policy.Action {
-	for i, action := range actions {
-		if action.Kind == "prepare" && action.Unknown == "" {
-			actions = slices.Clone(actions)
-			actions[i].Unknown = "PREPARE: use the protocol's prepared statements"
+func guarded(statements []sql.Statement) []sql.Statement {
+	for i := range statements {
+		if statements[i].Action.Kind == "prepare" && statements[i].Action.Unknown == "" {
+			statements = slices.Clone(statements)
+			statements[i].Action.Unknown = "PREPARE: use the protocol's prepared statements"
 		}
 	}
-	return actions
+	return statements
 }
 
 func ascii(text string) bool {

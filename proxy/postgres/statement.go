@@ -7,13 +7,14 @@ import (
 	"sync/atomic"
 
 	"github.com/sallyport/sallyport/internal/policy"
+	"github.com/sallyport/sallyport/proxy/postgres/sql"
 )
 
 // statement is a prepared statement: its text and what that text does never change.
 type statement struct {
 	text string
-	// action of the one statement in it; nil for an empty text, which does nothing.
-	action *policy.Action
+	// reading of the one statement in it; nil for an empty text, which does nothing.
+	reading *sql.Statement
 	// types of its parameters by OID, as far as client or target have told them.
 	types atomic.Pointer[[]uint32]
 }
@@ -22,8 +23,8 @@ type statement struct {
 type portal struct {
 	// operation's number; 0 for an empty text.
 	operation int64
-	// action of its statement; nil for an empty text.
-	action *policy.Action
+	// reading of its statement; nil for an empty text.
+	reading *sql.Statement
 	// drops is the prepared statement that it deallocates.
 	drops string
 	// ended says that its result is recorded; the pipeline's lock guards it.
@@ -68,14 +69,25 @@ const (
 	kindDeallocate = "deallocate"
 )
 
-func (p *portal) copyIn() bool { return p.action != nil && p.action.Kind == kindCopyIn }
+func (p *portal) copyIn() bool { return p.reading != nil && p.reading.Action.Kind == kindCopyIn }
+
+func (p *portal) operations() []int64 {
+	if p.operation == 0 {
+		return nil
+	}
+	return []int64{p.operation}
+}
+
+func (p *portal) readings() []*sql.Statement {
+	if p.operation == 0 {
+		return nil
+	}
+	return []*sql.Statement{p.reading}
+}
 
 // movesPortals says whether an action may end portals, or make one of a name that a
 // client has used.
 func movesPortals(action *policy.Action) bool {
-	if action == nil {
-		return false
-	}
 	switch action.Kind {
 	case "commit", "rollback", "rollback to", "declare", "close":
 		return true

@@ -1,5 +1,7 @@
 package postgres
 
+import "github.com/sallyport/sallyport/proxy/postgres/sql"
+
 // stepKind is the message that a step waits for the answers of.
 type stepKind uint8
 
@@ -27,6 +29,8 @@ type step struct {
 	// operations that it runs, in order; those before ran have ended.
 	operations []int64
 	ran        int
+	// readings of those operations, one for each; shared, and not to be changed.
+	readings []*sql.Statement
 	// copyIn says that one of them reads data from the client.
 	copyIn bool
 	// drops is the prepared statement that its one operation deallocates.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 )
 
@@ -14,9 +15,21 @@ import (
 // longer one the record keeps size and hash as well.
 const maxValue = 64 << 10
 
-// recorded is a portal's values as SQL would write them: 'text', NULL, or the bytes
+// bound is a portal's values as they came.
+func bound(b wire.Bind) []policy.Value {
+	if len(b.Values) == 0 {
+		return nil
+	}
+	values := make([]policy.Value, len(b.Values))
+	for i, value := range b.Values {
+		values[i] = policy.Value{Null: value == nil, Binary: b.Format(i) == wire.FormatBinary, Text: string(value)}
+	}
+	return values
+}
+
+// literals is a portal's values as SQL would write them: 'text', NULL, or the bytes
 // of a binary value with its type's OID.
-func recorded(b wire.Bind, types []uint32) []string {
+func literals(b wire.Bind, types []uint32) []string {
 	if len(b.Values) == 0 {
 		return nil
 	}
