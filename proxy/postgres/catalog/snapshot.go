@@ -3,16 +3,28 @@
 // touched.
 package catalog
 
-// Snapshot is the catalogs of one database at one moment, PostgreSQL's own schemas
-// left out where their names suffice. It is immutable.
+// Snapshot is the catalogs of one database at one moment, as one session sees them.
+// Of PostgreSQL's own schemas it has the relations with their columns, but not what
+// is behind them, and no functions. It is immutable.
 type Snapshot struct {
 	// Generation tells two snapshots apart.
 	Generation int64
+	// Path is the search_path under which the definitions of views, rules and bodies
+	// in here are to be read: PostgreSQL leaves out schemas that it found by it.
+	Path []string
+	// User is the role of the session, "$user" in a search_path.
+	User string
 	// Relations by OID.
 	Relations map[uint32]*Relation
-	// Functions by OID: those outside pg_catalog and information_schema.
-	Functions map[uint32]*Function
+	// FunctionsByOID are those outside pg_catalog and information_schema.
+	FunctionsByOID map[uint32]*Function
+	// Coercions are functions that may run wherever a value changes its type: those
+	// of casts, and of the constraints of domains, by OID.
+	Coercions []uint32
+	// EventTriggers are functions that run at changes of the schema.
+	EventTriggers []uint32
 
+	temporary string // the schema of the session's temporary relations
 	relations map[Name]*Relation
 	functions map[Name][]*Function
 	operators map[string][]*Operator
@@ -44,9 +56,14 @@ type Relation struct {
 	// Triggers, and the rules that are not a view's own.
 	Triggers []Trigger
 	Rules    []Rule
-	// Calls are functions that defaults, constraints, indexes, generated columns and
-	// policies of the relation call, by OID.
-	Calls []uint32
+	// Calls are functions that defaults, constraints, indexes, partition keys, rules
+	// and conditions of triggers of the relation call, by OID: those that run when it
+	// is written. ReadCalls run when it is read: of policies and virtual columns.
+	Calls, ReadCalls []uint32
+	// Sequences that defaults and identity columns draw from.
+	Sequences []uint32
+	// PolicyReads are what policies of the relation read elsewhere.
+	PolicyReads []Origin
 	// RowSecurity says that policies filter its rows.
 	RowSecurity bool
 }
@@ -78,7 +95,9 @@ type Trigger struct {
 	Name     string
 	Function uint32
 	// Events: any of 'i' insert, 'u' update, 'd' delete, 't' truncate.
-	Events  string
+	Events string
+	// Instead says that it runs in place of the event, on a view.
+	Instead bool
 	Enabled bool
 }
 
@@ -87,6 +106,8 @@ type Rule struct {
 	Name string
 	// Event: 's' select, 'i' insert, 'u' update, 'd' delete.
 	Event byte
+	// Instead says DO INSTEAD.
+	Instead bool
 	// Definition as pg_get_ruledef writes it.
 	Definition string
 }
@@ -107,12 +128,20 @@ type Function struct {
 	Definer bool
 	// Kind is pg_proc.prokind: f, p, a, w.
 	Kind byte
-	// Body is prosrc, or the SQL of a body in BEGIN ATOMIC form.
-	Body string
-	// Definition says that Body is the whole CREATE FUNCTION statement.
-	Definition bool
+	// Body is prosrc. Atomic says that it is the statements of a body in BEGIN ATOMIC
+	// form instead, to be read under the snapshot's path.
+	Body   string
+	Atomic bool
 	// SearchPath that it sets for itself; nil is its caller's.
 	SearchPath []string
+	// Settings are the names of other settings that it sets.
+	Settings []string
+	// Extension says that it belongs to one.
+	Extension bool
+	// Calls are functions that an aggregate is made of, by OID.
+	Calls []uint32
+	// Parameters are the names of its arguments; "" for those without.
+	Parameters []string
 }
 
 // Operator outside pg_catalog, and the function behind it.

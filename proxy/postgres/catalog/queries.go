@@ -1,0 +1,106 @@
+package catalog
+
+import "strings"
+
+// query is one question to the target, and what becomes of a row of its answer.
+type query struct {
+	name, text    string
+	fields, limit int
+	take          func(*loader, fields) error
+}
+
+// qualified writes the operators of a query, == and >=, as those of pg_catalog. With all
+// other names qualified too, nothing that a session's search_path finds first can stand
+// in for what a query uses (CVE-2018-1058).
+func qualified(text string) string {
+	return strings.NewReplacer(" == ", " OPERATOR(pg_catalog.=) ", " >= ", " OPERATOR(pg_catalog.>=) ").Replace(text)
+}
+
+// firstUser is the first OID that initdb does not give (FirstNormalObjectId).
+const firstUser = `'16384'::pg_catalog.oid`
+
+// limited is one row more than may come.
+func limited(text, order string, limit string) string {
+	return qualified(text) + " ORDER BY " + order + " LIMIT " + limit
+}
+
+// Relations of other sessions' temporary schemas are left out.
+const relationKinds = `c.relkind == ANY (ARRAY['r','p','v','m','f','S','c']::pg_catalog."char"[])
+	AND (NOT c.relpersistence == 't' OR c.relnamespace == pg_catalog.pg_my_temp_schema())`
+
+// userSchema leaves PostgreSQL's own out.
+const userSchema = `NOT n.nspname == ANY (ARRAY['pg_catalog','information_schema']::pg_catalog.name[])`
+
+var queries = []query{
+	{"the session", qualified(`SELECT CURRENT_USER, (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid == pg_catalog.pg_my_temp_schema())`),
+		2, 1, (*loader).session},
+	{"relations", limited(`SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence == 't', c.relrowsecurity
+	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid == c.relnamespace WHERE `+relationKinds, "c.oid", "50001"),
+		6, maxRelations, (*loader).relation},
+	{"columns", limited(`SELECT a.attrelid, a.attnum, a.attname, a.atttypid
+	FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid == a.attrelid
+	WHERE a.attnum >= 1::pg_catalog.int2 AND NOT a.attisdropped AND NOT c.relkind == 'S' AND `+relationKinds, "a.attrelid, a.attnum", "400001"),
+		4, maxColumns, (*loader).column},
+	{"inheritance", limited(`SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i`, "i.inhparent, i.inhrelid", "200001"),
+		2, maxOthers, (*loader).inherits},
+	{"foreign keys", limited(`SELECT c.conrelid, c.confrelid, c.confdeltype, c.confupdtype FROM pg_catalog.pg_constraint c
+	WHERE c.contype == 'f'`, "c.oid", "200001"),
+		4, maxOthers, (*loader).foreignKey},
+	{"functions", limited(`SELECT p.oid, n.nspname, p.proname, p.pronargs, p.pronargdefaults, p.provariadic >= '1'::pg_catalog.oid,
+	l.lanname, p.provolatile, p.prosecdef, p.prokind, p.prosrc, pg_catalog.pg_get_function_sqlbody(p.oid),
+	pg_catalog.array_to_json(p.proconfig), pg_catalog.pg_get_userbyid(p.proowner), pg_catalog.array_to_json(p.proargnames),
+	EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid == 'pg_catalog.pg_proc'::pg_catalog.regclass
+		AND d.objid == p.oid AND d.deptype == 'e')
+	FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid == p.pronamespace
+	JOIN pg_catalog.pg_language l ON l.oid == p.prolang WHERE `+userSchema, "p.oid", "20001"),
+		16, maxFunctions, (*loader).function},
+	{"aggregates", limited(`SELECT a.aggfnoid::pg_catalog.oid, pg_catalog.concat_ws(' ', a.aggtransfn::pg_catalog.oid, a.aggfinalfn::pg_catalog.oid,
+	a.aggcombinefn::pg_catalog.oid, a.aggserialfn::pg_catalog.oid, a.aggdeserialfn::pg_catalog.oid, a.aggmtransfn::pg_catalog.oid,
+	a.aggminvtransfn::pg_catalog.oid, a.aggmfinalfn::pg_catalog.oid)
+	FROM pg_catalog.pg_aggregate a WHERE a.aggfnoid::pg_catalog.oid >= `+firstUser, "1", "20001"),
+		2, maxFunctions, (*loader).aggregate},
+	{"operators", limited(`SELECT o.oid, n.nspname, o.oprname, o.oprcode::pg_catalog.oid
+	FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid == o.oprnamespace WHERE o.oid >= `+firstUser, "o.oid", "20001"),
+		4, maxFunctions, (*loader).operator},
+	{"triggers", limited(`SELECT t.tgrelid, t.tgname, t.tgfoid, t.tgtype, t.tgenabled FROM pg_catalog.pg_trigger t
+	WHERE NOT t.tgisinternal`, "t.oid", "200001"),
+		5, maxOthers, (*loader).trigger},
+	{"views and rules", limited(`SELECT r.ev_class, r.rulename, r.ev_type, r.is_instead,
+	CASE WHEN r.rulename == '_RETURN' THEN pg_catalog.pg_get_viewdef(r.ev_class) ELSE pg_catalog.pg_get_ruledef(r.oid) END
+	FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid == r.ev_class
+	JOIN pg_catalog.pg_namespace n ON n.oid == c.relnamespace
+	WHERE NOT r.ev_enabled == 'D' AND `+userSchema+` AND `+relationKinds, "r.oid", "50001"),
+		5, maxRelations, (*loader).rule},
+	{"dependencies", limited(dependencies, "1, 2, 3, 4, 5", "200001"), 5, maxOthers, (*loader).dependency},
+	{"identity columns", limited(`SELECT d.refobjid, d.objid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid == d.objid
+	WHERE c.relkind == 'S' AND d.deptype == 'i' AND d.classid == 'pg_catalog.pg_class'::pg_catalog.regclass
+	AND d.refclassid == 'pg_catalog.pg_class'::pg_catalog.regclass`, "1, 2", "200001"),
+		2, maxOthers, (*loader).identity},
+	{"casts", limited(`SELECT c.castfunc::pg_catalog.oid FROM pg_catalog.pg_cast c WHERE c.castfunc::pg_catalog.oid >= `+firstUser+`
+	UNION SELECT r.rngsubdiff::pg_catalog.oid FROM pg_catalog.pg_range r WHERE r.rngsubdiff::pg_catalog.oid >= `+firstUser, "1", "20001"),
+		1, maxFunctions, (*loader).coercion},
+	{"event triggers", limited(`SELECT e.evtfoid FROM pg_catalog.pg_event_trigger e WHERE NOT e.evtenabled == 'D'`, "1", "20001"),
+		1, maxFunctions, (*loader).eventTrigger},
+}
+
+// dependencies are functions, operators and relations that what belongs to a relation
+// depends on: which kind of belonging, the relation (the domain, the function), the class
+// and the object that is depended on.
+const dependencies = `WITH owner (class, id, kind, relation, but) AS (
+	SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass, d.oid, CASE WHEN a.attgenerated == 'v' THEN 'reading' ELSE 'writing' END, d.adrelid, '0'::pg_catalog.oid
+	FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid == d.adrelid AND a.attnum == d.adnum
+	UNION ALL SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid, CASE WHEN c.contypid == '0'::pg_catalog.oid THEN 'writing' ELSE 'domain' END,
+		CASE WHEN c.contypid == '0'::pg_catalog.oid THEN c.conrelid ELSE c.contypid END, '0'::pg_catalog.oid FROM pg_catalog.pg_constraint c
+	UNION ALL SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, p.oid, 'policy', p.polrelid, p.polrelid FROM pg_catalog.pg_policy p
+	UNION ALL SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid, 'rule', r.ev_class, r.ev_class FROM pg_catalog.pg_rewrite r
+	UNION ALL SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass, t.oid, 'writing', t.tgrelid, t.tgfoid FROM pg_catalog.pg_trigger t
+	UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid, 'writing', i.indrelid, '0'::pg_catalog.oid FROM pg_catalog.pg_index i
+	UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, t.partrelid, 'writing', t.partrelid, '0'::pg_catalog.oid FROM pg_catalog.pg_partitioned_table t
+)
+SELECT o.kind, o.relation, c.relname, d.refobjid, d.refobjsubid
+FROM pg_catalog.pg_depend d JOIN owner o ON o.class == d.classid AND o.id == d.objid
+JOIN pg_catalog.pg_class c ON c.oid == d.refclassid
+WHERE d.refobjid >= '16384'::pg_catalog.oid AND NOT d.refobjid == o.but
+AND (d.refclassid == ANY (ARRAY['pg_catalog.pg_proc','pg_catalog.pg_operator']::pg_catalog.regclass[])
+	OR d.refclassid == 'pg_catalog.pg_class'::pg_catalog.regclass AND (o.kind == ANY (ARRAY['policy','rule'])
+		OR d.classid == 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.refobjsubid == 0))`
