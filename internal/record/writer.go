@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,21 +16,28 @@ import (
 // flushSize is when a batch is written although it goes on: it bounds the buffer.
 const flushSize = 256 << 10
 
+// lateBy is how long an event of AppendLater waits for one to be written with, at most.
+const lateBy = 100 * time.Millisecond
+
 // ErrClosed is an event for a recording that has its end.
 var ErrClosed = errors.New("the recording is closed")
 
-// Writer writes the recording of one session. When a method returns without an
-// error, out has taken every byte of it: with a file that is durability Process. After
-// an error nothing more is written. It is safe for concurrent use.
+// Writer writes the recording of one session. When Append returns without an error,
+// out has taken every byte of it: with a file that is durability Process. After an
+// error nothing more is written. It is safe for concurrent use.
 type Writer struct {
 	out io.Writer
 	now func() time.Time
 
 	mu     sync.Mutex
 	buffer bytes.Buffer
-	head   Head
-	hash   Hash
-	failed error
+	// head is the newest event's link, written the newest that out has taken.
+	head, written Head
+	hash          Hash
+	failed        error
+	// late writes what AppendLater has left; pending says that it will.
+	late    *time.Timer
+	pending bool
 }
 
 // NewWriter begins a recording on out, which must be empty, with header and start.
@@ -46,8 +54,7 @@ func NewWriter(out io.Writer, start Start, now func() time.Time) (*Writer, error
 	w.buffer.Write(header)
 	w.buffer.WriteByte('\n')
 	start = boundedStart(start)
-	_, err = w.append(slices.Values([]Event{{Type: EventStart, Start: &start}}))
-	return w, err
+	return w, w.append(slices.Values([]Event{{Type: EventStart, Start: &start}}), w.write)
 }
 
 // Append writes events, as a batch where they are small, and returns the new head.
@@ -55,7 +62,44 @@ func NewWriter(out io.Writer, start Start, now func() time.Time) (*Writer, error
 func (w *Writer) Append(events ...Event) (Head, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.append(func(yield func(Event) bool) {
+	err := w.append(parts(events), w.write)
+	return w.written, err
+}
+
+// AppendLater takes an event of what has happened already, and need not keep anything
+// waiting: it is written with the next Append, or a tenth of a second later. Where that
+// fails the next call says so.
+func (w *Writer) AppendLater(event Event) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.append(parts([]Event{event}), w.writeSoon)
+}
+
+func (w *Writer) writeSoon() error {
+	switch {
+	case w.pending:
+	case w.late == nil:
+		w.late = time.AfterFunc(lateBy, w.writeLate)
+	default:
+		w.late.Reset(lateBy)
+	}
+	w.pending = true
+	return nil
+}
+
+// writeLate is the timer's. When the recording has its end there is nothing left.
+func (w *Writer) writeLate() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pending = false
+	if w.failed == nil && w.buffer.Len() > 0 {
+		_ = w.write() // the next call tells
+	}
+}
+
+// parts are events as they are written.
+func parts(events []Event) iter.Seq[Event] {
+	return func(yield func(Event) bool) {
 		for _, event := range events {
 			if event.Type != EventOperation {
 				if !yield(bounded(event)) {
@@ -69,56 +113,65 @@ func (w *Writer) Append(events ...Event) (Head, error) {
 				}
 			}
 		}
-	})
+	}
 }
 
-// Head is the newest link.
+// Head is the newest link that is written.
 func (w *Writer) Head() Head {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.head
+	return w.written
 }
 
-func (w *Writer) append(events iter.Seq[Event]) (Head, error) {
+// append encodes events, and then has them written.
+func (w *Writer) append(events iter.Seq[Event], write func() error) error {
 	if w.failed != nil {
-		return w.head, w.failed
+		return w.failed
 	}
 	if w.head.Complete {
-		return w.head, ErrClosed
+		return ErrClosed
 	}
 	head, hash := w.head, w.hash
 	for event := range events {
 		head.Sequence++
 		event.Sequence, event.Time = head.Sequence, w.now().UTC()
 		if err := w.encode(event, &hash); err != nil {
-			return w.head, w.fail(err)
+			return w.fail(err)
 		}
 		head.Complete = event.Type == EventEnd
 		if w.buffer.Len() >= flushSize {
 			if err := w.flush(); err != nil {
-				return w.head, w.fail(err)
+				return w.fail(err)
 			}
 		}
 	}
-	if err := w.flush(); err != nil {
-		return w.head, w.fail(err)
-	}
-	head.Hash = hash.String()
 	w.head, w.hash = head, hash
-	return head, nil
+	return write()
+}
+
+// write writes what is encoded.
+func (w *Writer) write() error {
+	if err := w.flush(); err != nil {
+		return w.fail(err)
+	}
+	w.written = w.head
+	w.written.Hash = w.hash.String()
+	return nil
 }
 
 // encode appends the event's line to the buffer, and moves the chain on.
 func (w *Writer) encode(event Event, hash *Hash) error {
 	begin := w.buffer.Len()
-	encoder := json.NewEncoder(&w.buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(event); err != nil {
+	if line, ok := appendEvent(w.buffer.AvailableBuffer(), &event); ok {
+		w.buffer.Write(line)
+	} else if err := marshal(&w.buffer, &event); err != nil {
 		return fmt.Errorf("encode event %d: %w", event.Sequence, err)
 	}
-	w.buffer.Truncate(w.buffer.Len() - len("}\n"))
+	w.buffer.Truncate(w.buffer.Len() - len("}"))
 	*hash = eventHash(*hash, w.buffer.Bytes()[begin:])
-	w.buffer.WriteString(hashPrefix + hash.String() + hashSuffix + "\n")
+	w.buffer.WriteString(hashPrefix)
+	w.buffer.Write(hex.AppendEncode(w.buffer.AvailableBuffer(), hash[:]))
+	w.buffer.WriteString(hashSuffix + "\n")
 	if length := w.buffer.Len() - begin; length > maxLine {
 		return fmt.Errorf("event %d takes %d bytes, more than %d", event.Sequence, length, maxLine)
 	}
