@@ -32,13 +32,16 @@ func (b *body) bytes(n int) []byte {
 }
 
 // string takes the bytes up to a zero byte, and the zero byte.
-func (b *body) string() string {
+func (b *body) string() string { return string(b.cstring()) }
+
+// cstring is string in place.
+func (b *body) cstring() []byte {
 	end := bytes.IndexByte(b.rest, 0)
 	if end < 0 {
 		b.fail("string without end")
-		return ""
+		return nil
 	}
-	s := string(b.rest[:end])
+	s := b.rest[:end:end]
 	b.rest = b.rest[end+1:]
 	return s
 }

@@ -79,3 +79,10 @@ func BackendLimits(limit int64) *Limits {
 	l.stream(TypeDataRow, TypeCopyData)
 	return l
 }
+
+// Whole lets no message be taken in pieces: for a reader that must see each row as
+// one.
+func (l *Limits) Whole() *Limits {
+	l.streamed = [256]bool{}
+	return l
+}

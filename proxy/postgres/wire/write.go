@@ -67,6 +67,34 @@ func AppendParse(dst []byte, p Parse) []byte {
 	return appendMessage(dst, &pgproto3.Parse{Name: p.Name, Query: p.Text, ParameterOIDs: p.Types})
 }
 
+// AppendBind makes a portal, with values as text.
+func AppendBind(dst []byte, b Bind) []byte {
+	return appendMessage(dst, &pgproto3.Bind{DestinationPortal: b.Portal, PreparedStatement: b.Statement, Parameters: b.Values})
+}
+
+// AppendExecute runs a portal to its end.
+func AppendExecute(dst []byte, portal string) []byte {
+	return appendMessage(dst, &pgproto3.Execute{Portal: portal})
+}
+
+// AppendClose closes a statement or portal, whether it is there or not.
+func AppendClose(dst []byte, t Target) []byte {
+	return appendMessage(dst, &pgproto3.Close{ObjectType: t.Object, Name: t.Name})
+}
+
+// AppendSync ends a run of messages.
+func AppendSync(dst []byte) []byte { return appendMessage(dst, &pgproto3.Sync{}) }
+
+// AppendDescribe asks for the shape of a statement or portal.
+func AppendDescribe(dst []byte, t Target) []byte {
+	return appendMessage(dst, &pgproto3.Describe{ObjectType: t.Object, Name: t.Name})
+}
+
+// AppendNotification tells a client of a NOTIFY.
+func AppendNotification(dst []byte, n Notification) []byte {
+	return appendMessage(dst, &pgproto3.NotificationResponse{PID: n.ProcessID, Channel: n.Channel, Payload: n.Payload})
+}
+
 // AppendParameterStatus tells a client of a setting.
 func AppendParameterStatus(dst []byte, p ParameterStatus) []byte {
 	return appendMessage(dst, &pgproto3.ParameterStatus{Name: p.Name, Value: p.Value})
