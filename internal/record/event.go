@@ -17,6 +17,9 @@ const (
 	// EventPart continues the operation before it, where that is too long for one
 	// event.
 	EventPart EventType = "operation.part"
+	// EventHold is an operation that waits for reviewers, and, a second time, what
+	// came of it. Its verdict follows.
+	EventHold EventType = "hold"
 	// EventVerdict is the decision about the operation with the same number.
 	EventVerdict EventType = "verdict"
 	// EventResult is what the target answered: tag, rows, error code.
@@ -40,6 +43,7 @@ type Event struct {
 	Start     *Start     `json:"start,omitempty"`
 	Operation *Operation `json:"operation,omitempty"`
 	Part      *Part      `json:"part,omitempty"`
+	Hold      *Hold      `json:"hold,omitempty"`
 	Verdict   *Verdict   `json:"verdict,omitempty"`
 	Result    *Result    `json:"result,omitempty"`
 	Stream    *Stream    `json:"stream,omitempty"`
@@ -84,6 +88,21 @@ type Part struct {
 	Joined bool `json:"joined,omitempty"`
 	// More says that another Part follows.
 	More bool `json:"more,omitempty"`
+}
+
+// Hold is an operation before its reviewers.
+type Hold struct {
+	Operation int64 `json:"operation"`
+	// Review is the ApprovalReview's name; empty where none was opened.
+	Review string `json:"review,omitempty"`
+	// Point is "Statement" or "Commit".
+	Point string `json:"point"`
+	// Digest of what an approval releases, in hex.
+	Digest string `json:"digest"`
+	// Outcome is empty when the wait begins: "Approved", "Denied", "Expired",
+	// "Withdrawn".
+	Outcome string `json:"outcome,omitempty"`
+	Message string `json:"message,omitempty"`
 }
 
 // Verdict is the decision about an operation.

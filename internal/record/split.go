@@ -94,6 +94,10 @@ func clip(text string, n int) string {
 func bounded(event Event) Event {
 	event.Notice = clip(event.Notice, maxMessage)
 	switch {
+	case event.Hold != nil:
+		hold := *event.Hold
+		hold.Message = clip(hold.Message, maxMessage)
+		event.Hold = &hold
 	case event.Verdict != nil:
 		verdict := *event.Verdict
 		verdict.Message = clip(verdict.Message, maxMessage)

@@ -62,7 +62,7 @@ type door interface {
 	Begin(context.Context, map[string]string) error
 	AwaitGrant(context.Context, func(string) error) error
 	Dial(context.Context, map[string]string) (net.Conn, error)
-	Admit(context.Context, session.Operation) (int64, error)
+	Admit(context.Context, session.Operation) (session.Admission, error)
 	Stream(context.Context, int64, []byte) error
 	Result(context.Context, record.Result) error
 }

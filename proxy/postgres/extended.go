@@ -52,7 +52,7 @@ func (f *frontend) decideParse() error {
 	}
 	var operations []int64
 	if p.statement.reading != nil {
-		number, err := f.session.Admit(f.ctx, session.Operation{Action: p.statement.reading.Action, Text: p.statement.text})
+		admission, err := f.session.Admit(f.ctx, session.Operation{Action: p.statement.reading.Action, Text: p.statement.text})
 		if err != nil {
 			return f.refuse(p.name, err)
 		}
@@ -97,8 +97,9 @@ func (f *frontend) bind(frame wire.Frame) error {
 	}
 	made := &portal{reading: prepared.reading}
 	if made.reading != nil {
-		number, err := f.session.Admit(f.ctx, session.Operation{
-			Action: made.reading.Action, Text: prepared.text, Values: recorded(b, *prepared.types.Load()),
+		admission, err := f.session.Admit(f.ctx, session.Operation{
+			Action: made.reading.Action, Text: prepared.text,
+			Values: bound(b), Literals: literals(b, *prepared.types.Load()),
 		})
 		if err != nil {
 			return f.refuse(name, err)

@@ -34,7 +34,7 @@ func (f *frontend) query(frame wire.Frame) error {
 		if i > 0 && len(text) > maxRepeated {
 			text = fmt.Sprintf("statement %d of operation %d", i+1, s.operations[0])
 		}
-		number, err := f.session.Admit(f.ctx, session.Operation{Action: *action, Text: text})
+		admission, err := f.session.Admit(f.ctx, session.Operation{Action: *action, Text: text})
 		if err != nil {
 			return f.refuseQuery(s, err)
 		}

@@ -12,35 +12,42 @@ import (
 	"github.com/sallyport/sallyport/internal/record"
 )
 
-// Operation is what Admit is asked: the words that policies judge, and the text
-// and values as the client sent them, for the recording.
-type Operation struct {
-	Action policy.Action
-	Text   string
-	Values []string
+// Admission is an operation that may go on.
+type Admission struct {
+	// Operation is its number in the recording.
+	Operation int64
+	// Effect is Allow, or HoldCommit: the COMMIT of its transaction must AwaitCommit.
+	Effect v1alpha1.Effect
+	// Rule that decided, and its message.
+	Rule, Message string
 }
 
 var errNotBegun = errors.New("the session has not begun")
 
-// Admit is the one door: it records the operation, decides, records the verdict,
-// and returns the operation's number. Only with a nil error may anything of it reach
-// the target. A *Refusal leaves the session usable; any other error ends it.
-func (s *Session) Admit(ctx context.Context, operation Operation) (int64, error) {
+// Admit is the one door: it records the operation, decides, waits for reviewers where
+// a rule holds it, and records the verdict. Only with a nil error may anything of it
+// reach the target. A *Refusal and ErrWithdrawn leave the session usable, and the
+// operation's number in the admission; any other error ends it.
+func (s *Session) Admit(ctx context.Context, operation Operation) (Admission, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.live(ctx); err != nil {
-		return 0, err
+		return Admission{}, err
 	}
 	s.operations++
 	number := s.operations
-	if err := s.append(record.Event{Type: record.EventOperation, Operation: recorded(number, operation)}); err != nil {
-		return 0, err
+	if err := s.append(record.Event{Type: record.EventOperation, Operation: operation.recorded(number)}); err != nil {
+		return Admission{}, err
 	}
-	decision, state, err := s.task.decide(operation.Action, s.facts)
+	decision, state, err := s.task.decide(operation, s.facts)
 	if err != nil {
-		return 0, err
+		return Admission{}, err
 	}
-	allowed := decision.Effect == v1alpha1.EffectAllow
+	var withdrawn error
+	if decision.Effect == v1alpha1.EffectHold {
+		decision, state, withdrawn = s.review(ctx, number, operation, decision, state)
+	}
+	allowed := decision.Effect == v1alpha1.EffectAllow || decision.Effect == v1alpha1.EffectHoldCommit
 	if allowed {
 		s.allowed++
 	} else {
@@ -50,16 +57,20 @@ func (s *Session) Admit(ctx context.Context, operation Operation) (int64, error)
 		Operation: number, Effect: string(decision.Effect),
 		Policy: decision.Policy, Rule: decision.Rule, Message: decision.Message,
 	}}); err != nil {
-		return 0, err
+		return Admission{}, err
 	}
 	// The end may have come while the verdict was on its way to the recording.
 	if err := s.live(ctx); err != nil {
-		return 0, err
+		return Admission{}, err
 	}
-	if !allowed {
-		return number, &Refusal{Decision: decision, Request: state.Task.Request}
+	admission := Admission{Operation: number, Effect: decision.Effect, Rule: decision.Rule, Message: decision.Message}
+	switch {
+	case withdrawn != nil:
+		return admission, withdrawn
+	case !allowed:
+		return admission, &Refusal{Decision: decision, Request: state.Task.Request}
 	}
-	return number, nil
+	return admission, nil
 }
 
 // Stream records a chunk that is about to be forwarded as part of an operation.
@@ -124,28 +135,21 @@ func (s *Session) live(ctx context.Context) error {
 	return s.task.usable()
 }
 
-// decide judges an action by the newest policy. What cannot be decided is denied.
-func (t *Task) decide(action policy.Action, facts policy.SessionContext) (policy.Decision, grant.State, error) {
+// decide judges an operation by the newest policy. What cannot be decided is denied.
+func (t *Task) decide(operation Operation, facts policy.SessionContext) (policy.Decision, grant.State, error) {
 	t.mu.Lock()
 	state, compiled := t.state, t.policy
 	t.mu.Unlock()
 	if compiled == nil {
 		return policy.Decision{}, state, ErrNotGranted
 	}
-	decision := compiled.Decide(action, policy.Context{Session: facts, Task: policy.TaskContext{
+	facts.InTransaction = operation.InTransaction
+	if operation.Action.Binds == nil {
+		operation.Action.Binds = operation.Values
+	}
+	return compiled.Decide(operation.Action, policy.Context{Session: facts, Task: policy.TaskContext{
 		ID: state.Task.ID, Type: state.Task.Type, URL: state.Task.URL, Reviewer: state.Task.Reviewer,
 		Requester: state.Task.Requester, Request: state.Task.Request, Namespace: state.Task.Namespace,
 		Target: state.Task.Target, Groups: state.Task.Groups,
-	}})
-	return decision.Enforced(), state, nil
-}
-
-func recorded(number int64, operation Operation) *record.Operation {
-	values := make([]record.Text, len(operation.Values))
-	for i, value := range operation.Values {
-		values[i] = record.Text(value)
-	}
-	return &record.Operation{
-		ID: number, Kind: operation.Action.Kind, Text: record.Text(operation.Text), Values: values,
-	}
+	}}), state, nil
 }

@@ -35,9 +35,9 @@ func TestAnOperationIsRecordedThenDecidedThenAdmitted(t *testing.T) {
 	t.Parallel()
 	task := sessiontest.New(t, granted())
 	s := task.Begin(t)
-	number, err := s.Admit(t.Context(), read("orders"))
-	if err != nil || number != 1 {
-		t.Fatalf("%d, %v", number, err)
+	admission, err := s.Admit(t.Context(), read("orders"))
+	if err != nil || admission.Operation != 1 || admission.Effect != v1alpha1.EffectAllow {
+		t.Fatalf("%+v, %v", admission, err)
 	}
 	var refusal *session.Refusal
 	if _, err := s.Admit(t.Context(), read("customers")); !errors.As(err, &refusal) {

@@ -14,6 +14,7 @@ import (
 	"github.com/go-logr/logr"
 	"golang.org/x/time/rate"
 
+	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/internal/record/store"
@@ -37,6 +38,8 @@ type Options struct {
 	// Report takes the newest report: at once when a session has ended, else at most
 	// every half second. It must not block. Nil reports nothing.
 	Report func(Report)
+	// Hold puts held operations before reviewers; nil denies them in words.
+	Hold Holder
 	// LastContact is when the manager was last heard of; nil is a task without one.
 	LastContact func() time.Time
 	// HandshakeSeconds bounds the time from connection to Begin; 15 by default.
@@ -70,7 +73,9 @@ type Task struct {
 	changed  chan struct{}
 	sessions map[*Session]struct{}
 	counters counters
-	closed   bool
+	// holds is how many operations wait for reviewers.
+	holds  int
+	closed bool
 }
 
 // NewTask starts a task that waits for its first Update.
@@ -171,6 +176,35 @@ func (t *Task) monotonic(deadline time.Time) time.Time {
 		return t.endAt
 	}
 	return at
+}
+
+// takeHold takes one of the places of held operations; leave gives it back.
+func (t *Task) takeHold() (leave func(), err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state.Grant == nil {
+		return nil, ErrNotGranted
+	}
+	if t.holds >= policy.MaxOpen(t.state.Grant.Policy) {
+		return nil, fmt.Errorf("%w: the task has %d operations before its reviewers already", control.ErrHoldRefused, t.holds)
+	}
+	t.holds++
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.holds--
+	}, nil
+}
+
+// own runs what Close then waits for.
+func (t *Task) own(run func()) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return ErrShutdown
+	}
+	t.watched.Go(run)
+	return nil
 }
 
 func order(phase grant.Phase) int {

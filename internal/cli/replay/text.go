@@ -73,6 +73,8 @@ func (p *printer) event(event record.Event) {
 	case event.Part != nil:
 		p.text(event.Part.Text)
 		p.list(event.Part.Values, event.Part.Joined)
+	case event.Hold != nil:
+		p.hold(event.Hold)
 	case event.Verdict != nil:
 		p.verdict(event.Verdict)
 	case event.Result != nil:
@@ -116,8 +118,20 @@ func (p *printer) endText() {
 	p.open = false
 }
 
+func (p *printer) hold(h *record.Hold) {
+	word := "held for review " + line(h.Review)
+	if h.Outcome != "" {
+		word = "review " + line(h.Review) + ": " + line(h.Outcome)
+	}
+	p.printf("%s%s %s", fact, number(h.Operation), word)
+	if h.Message != "" {
+		p.printf(": %s", indent(h.Message))
+	}
+	p.printf("\n")
+}
+
 func (p *printer) verdict(v *record.Verdict) {
-	word := map[string]string{"Allow": "allowed", "Deny": "REFUSED"}[v.Effect]
+	word := map[string]string{"Allow": "allowed", "HoldCommit": "allowed until its COMMIT is held", "Deny": "REFUSED"}[v.Effect]
 	if word == "" {
 		word = line(v.Effect)
 	}

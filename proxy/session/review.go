@@ -1,0 +1,149 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/control"
+	"github.com/sallyport/sallyport/internal/grant"
+	"github.com/sallyport/sallyport/internal/policy"
+)
+
+// errNoHolder is a proxy that has nobody to ask.
+var errNoHolder = fmt.Errorf("%w: this proxy has no manager that could ask its reviewers", control.ErrHoldRefused)
+
+// review holds an operation until its reviewers have answered, and returns what is
+// decided then. The error is ErrWithdrawn or errLeft, beside a decision that denies.
+// Callers hold mu, which is free during the wait.
+func (s *Session) review(ctx context.Context, number int64, operation Operation, decision policy.Decision, state grant.State) (policy.Decision, grant.State, error) {
+	deny := func(message string) policy.Decision {
+		decision.Effect, decision.Message = v1alpha1.EffectDeny, message
+		return decision
+	}
+	if operation.Hold == nil {
+		return deny("it would be held for review, and cannot be held here: denied"), state, nil
+	}
+	held, err := s.held(number, operation, decision)
+	if err != nil {
+		return deny(err.Error()), state, nil
+	}
+	s.mu.Unlock()
+	answer, err := s.ask(ctx, number, held, *operation.Hold, policy.HoldTimeout(state.Grant.Policy))
+	s.mu.Lock()
+	switch {
+	case err != nil:
+		return deny(err.Error()), state, passedOn(err)
+	case answer.Outcome != v1alpha1.OutcomeApproved:
+		return deny(denial(answer)), state, nil
+	}
+	return s.reconsider(number, operation, decision, answer)
+}
+
+// reconsider judges an approved operation by the newest policy: an approval answers
+// for the rule that it was asked about, and for no other.
+func (s *Session) reconsider(number int64, operation Operation, asked policy.Decision, answer control.HoldState) (policy.Decision, grant.State, error) {
+	now, state, err := s.task.decide(operation, s.facts)
+	if err != nil {
+		asked.Effect, asked.Message = v1alpha1.EffectDeny, err.Error()
+		return asked, state, nil
+	}
+	if now.Effect != v1alpha1.EffectHold {
+		return now, state, nil
+	}
+	if now.Rule != asked.Rule || now.Policy != asked.Policy {
+		now.Effect, now.Message = v1alpha1.EffectDeny, "the policy has changed while it was held: send it again"
+		return now, state, nil
+	}
+	now.Effect, now.Message = v1alpha1.EffectAllow, "review "+answer.Review+": "+answer.Message
+	// What was approved is the statement; a rule that gates commits still gates its.
+	if operation.InTransaction {
+		for _, rule := range state.Grant.Policy.Rules {
+			if rule.Effect == v1alpha1.EffectHoldCommit && slices.Contains(now.Matched, rule.Name) {
+				now.Effect, now.Rule, now.Message = v1alpha1.EffectHoldCommit, rule.Name, rule.Message
+				break
+			}
+		}
+	}
+	s.task.options.Log.Info("A held operation was approved", "session", s.id, "operation", number, "review", answer.Review)
+	return now, state, nil
+}
+
+// AwaitCommit puts the effects of a transaction before reviewers, and waits. rule is
+// the one that gates it; held has kind, text, and what Describe adds. A nil error lets
+// the COMMIT with this number pass; after a *Refusal or ErrWithdrawn the transaction
+// must be rolled back; any other error ends the session.
+func (s *Session) AwaitCommit(ctx context.Context, operation int64, rule, message string, held v1alpha1.HeldOperation, hold Hold) error {
+	state := s.task.State()
+	if state.Grant == nil {
+		return ErrNotGranted
+	}
+	held.ID, held.Point = s.heldID(operation), v1alpha1.HoldAtCommit
+	held.Rule, held.Message = rule, message
+	refuse := func(why string) error {
+		return &Refusal{Request: state.Task.Request, Decision: policy.Decision{
+			Effect: v1alpha1.EffectDeny, Policy: state.Grant.PolicyName, Rule: rule, Message: why,
+		}}
+	}
+	answer, err := s.ask(ctx, operation, held, hold, policy.CommitTimeout(state.Grant.Policy))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ended := s.live(ctx); ended != nil {
+		return ended
+	}
+	switch {
+	case passedOn(err) != nil:
+		return passedOn(err)
+	case err != nil:
+		return refuse(err.Error())
+	case answer.Outcome != v1alpha1.OutcomeApproved:
+		return refuse(denial(answer))
+	}
+	return nil
+}
+
+// commitDigest is what an approval of a COMMIT releases: the effects that the
+// reviewers were shown. SHA-256, in hex, over the question without its digest.
+func commitDigest(held v1alpha1.HeldOperation) (string, error) {
+	held.Digest = ""
+	data, err := json.Marshal(held)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// denial is an outcome that is no approval, in words for the client.
+func denial(answer control.HoldState) string {
+	words := map[v1alpha1.Outcome]string{
+		v1alpha1.OutcomeDenied: "denied by its reviewers", v1alpha1.OutcomeExpired: "nobody answered in time",
+		v1alpha1.OutcomeWithdrawn: "its review was withdrawn",
+	}[answer.Outcome]
+	if words == "" {
+		words = fmt.Sprintf("its review has outcome %q, which this proxy does not know", answer.Outcome)
+	}
+	if answer.Message != "" && answer.Outcome != v1alpha1.OutcomeExpired {
+		words += ": " + answer.Message
+	}
+	if answer.Review != "" {
+		words += " (review " + answer.Review + ")"
+	}
+	return words
+}
+
+// passedOn is err where it is not for the client to read: there is none that waits.
+func passedOn(err error) error {
+	switch {
+	case errors.Is(err, ErrWithdrawn):
+		return ErrWithdrawn
+	case errors.Is(err, errLeft):
+		return err
+	}
+	return nil
+}
