@@ -58,6 +58,8 @@ type Access struct {
 	Via string
 }
 
+func (a *Access) relation() string { return a.Schema + "." + a.Name }
+
 // ColumnUse is a column and what an operation does with it.
 type ColumnUse struct {
 	Schema, Relation, Column string

@@ -12,19 +12,12 @@ func (p *Policy) AutoApprove(namespace, name string, spec v1alpha1.TaskAccessReq
 	if p.autoApprove == nil {
 		return false, nil
 	}
-	approved, err := evaluate(p.autoApprove, map[string]any{
-		"request": celRequest{
-			Name: name, Namespace: namespace,
-			Requester: spec.Requester.Username, Groups: list(spec.Requester.Groups),
-			Target: spec.Target, Policy: spec.Policy, Reason: spec.Reason,
-			DurationSeconds: int64(spec.DurationSeconds),
-		},
-		"task": taskVariable(TaskContext{
-			ID: spec.Task.ID, Type: spec.Task.Type, URL: spec.Task.URL, Reviewer: spec.Task.Reviewer,
-			Requester: spec.Requester.Username, Groups: spec.Requester.Groups,
-			Request: name, Namespace: namespace, Target: spec.Target,
-		}),
-	})
+	task := TaskContext{
+		ID: spec.Task.ID, Type: spec.Task.Type, URL: spec.Task.URL, Reviewer: spec.Task.Reviewer,
+		Requester: spec.Requester.Username, Groups: spec.Requester.Groups,
+		Request: name, Namespace: namespace, Target: spec.Target,
+	}
+	approved, err := p.autoApprove.evaluate(requestInput(&task, &spec), false)
 	if err != nil {
 		return false, fmt.Errorf("policy %s, review.autoApprove could not be evaluated, so it does not approve: %w", p.name, err)
 	}

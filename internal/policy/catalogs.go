@@ -10,15 +10,24 @@ import (
 // catalogs, without which psql's \d and every driver's look-up of types fail.
 func implicit(a Access) bool {
 	return a.Privilege == v1alpha1.PrivilegeSelect && systemSchema(a.Schema) &&
-		!sensitive[a.Name] && !strings.HasPrefix(a.Name, "pg_toast")
+		!sensitive[a.Name] && !statistics[a.Name] && !strings.HasPrefix(a.Name, "pg_toast")
 }
 
 func systemSchema(name string) bool { return name == "pg_catalog" || name == "information_schema" }
 
+// statistics are the catalogs that hold samples of the data. pg_statistic_ext (not its
+// data) is what psql's \d reads.
+var statistics = map[string]bool{
+	"pg_statistic":          true,
+	"pg_statistic_ext_data": true,
+	"pg_stats":              true,
+	"pg_stats_ext":          true,
+	"pg_stats_ext_exprs":    true,
+}
+
 // sensitive are the catalogs that hold secrets, files of the server, or the data
 // itself. PostgreSQL keeps most of them from ordinary roles too; a target may have
-// been less careful. What pg_stat_activity shows of others is the server's to
-// decide, and pg_statistic_ext (not its data) is what psql's \d reads.
+// been less careful. What pg_stat_activity shows of others is the server's to decide.
 var sensitive = map[string]bool{
 	// Passwords.
 	"pg_authid":            true,
@@ -28,13 +37,8 @@ var sensitive = map[string]bool{
 	"_pg_user_mappings":    true,
 	"user_mapping_options": true,
 	"pg_subscription":      true,
-	// Rows, or samples of them.
-	"pg_largeobject":        true,
-	"pg_statistic":          true,
-	"pg_statistic_ext_data": true,
-	"pg_stats":              true,
-	"pg_stats_ext":          true,
-	"pg_stats_ext_exprs":    true,
+	// Rows.
+	"pg_largeobject": true,
 	// The server's files and memory.
 	"pg_hba_file_rules":          true,
 	"pg_ident_file_mappings":     true,

@@ -2,24 +2,29 @@ package policy
 
 import (
 	"errors"
-
-	"cel.dev/cel-go/cel"
+	"strings"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/mask"
 )
 
 // Policy is a compiled AccessPolicy. It is immutable and safe for concurrent use.
 type Policy struct {
-	name        string
-	grant       *postgresGrant
-	rules       []rule
-	hasAllow    bool
-	autoApprove cel.Program
+	name     string
+	grant    *postgresGrant
+	rules    []rule
+	hasAllow bool
+	// gate is the first rule that holds commits.
+	gate        *v1alpha1.Rule
+	autoApprove *program
+	masks       *mask.Set
+	// maskedRelations are those with a masked column.
+	maskedRelations map[mask.Relation]bool
 }
 
 type rule struct {
 	v1alpha1.Rule
-	program cel.Program
+	program program
 }
 
 // Compile checks a policy whole and returns it ready to decide. name is what
@@ -39,19 +44,39 @@ func Compile(name string, spec v1alpha1.AccessPolicySpec) (*Policy, error) {
 		}
 		p.rules = append(p.rules, rule{Rule: r, program: program})
 		p.hasAllow = p.hasAllow || r.Effect == v1alpha1.EffectAllow
+		if r.Effect == v1alpha1.EffectHoldCommit && p.gate == nil {
+			p.gate = &r
+		}
 	}
 	if expression := spec.Review.AutoApprove; expression != "" {
 		program, err := compile(requestEnvironment, "review.autoApprove", expression)
 		if err != nil {
 			problems = append(problems, asErrors(err)...)
 		}
-		p.autoApprove = program
+		p.autoApprove = &program
+	}
+	if spec.Masking != nil {
+		masks, err := mask.Compile(*spec.Masking)
+		if err != nil {
+			field, message, _ := strings.Cut(err.Error(), ": ")
+			problems = append(problems, &Error{Field: field, Message: message})
+		}
+		p.masks, p.maskedRelations = masks, map[mask.Relation]bool{}
+		for _, r := range masks.Relations() {
+			p.maskedRelations[r] = true
+		}
 	}
 	if len(problems) > 0 {
 		return nil, problems
 	}
 	return p, nil
 }
+
+// Masks is the policy's masking, without a key; nil masks nothing.
+func (p *Policy) Masks() *mask.Set { return p.masks }
+
+// GatesCommits says whether a rule of the policy holds commits.
+func (p *Policy) GatesCommits() bool { return p.gate != nil }
 
 func asErrors(err error) Errors {
 	if many, ok := errors.AsType[Errors](err); ok {

@@ -23,7 +23,8 @@ func spec(rules ...v1alpha1.Rule) v1alpha1.AccessPolicySpec {
 			Sequences: []string{"public.orders_id_seq"},
 			Functions: []string{"public.refund"},
 		}},
-		Rules: rules,
+		Rules:  rules,
+		Review: v1alpha1.ReviewPolicy{Requirements: []v1alpha1.ReviewRequirement{{Name: "dba", Groups: []string{"dba"}, Count: 1}}},
 	}
 }
 
@@ -82,7 +83,11 @@ func TestCompileRefusesWhatIsNotEnforced(t *testing.T) {
 		"recording.durability":         func(s *v1alpha1.AccessPolicySpec) { s.Recording.Durability = v1alpha1.DurabilityDisk },
 		"recording.durability: Remote": func(s *v1alpha1.AccessPolicySpec) { s.Recording.Durability = v1alpha1.DurabilityRemote },
 		"rules[gate].effect": func(s *v1alpha1.AccessPolicySpec) {
-			s.Rules = []v1alpha1.Rule{{Name: "gate", Effect: "HoldCommit", When: "true"}}
+			s.Rules = []v1alpha1.Rule{{Name: "gate", Effect: "Ignore", When: "true"}}
+		},
+		"recording.output": func(s *v1alpha1.AccessPolicySpec) { s.Recording.Output = "Some" },
+		"hold.requirements[boss].fromTask": func(s *v1alpha1.AccessPolicySpec) {
+			s.Hold.Requirements = []v1alpha1.ReviewRequirement{{Name: "boss", FromTask: "Manager"}}
 		},
 		"isolation": func(s *v1alpha1.AccessPolicySpec) { s.Isolation = "Perfect" },
 		"review.requirements[boss].fromTask": func(s *v1alpha1.AccessPolicySpec) {
@@ -122,6 +127,33 @@ func TestCompileRefusesWhatCannotBeGranted(t *testing.T) {
 		},
 		"nest fewer exists() and all()": func(s *v1alpha1.AccessPolicySpec) {
 			s.Rules = []v1alpha1.Rule{{Name: "a", Effect: "Deny", When: costly}}
+		},
+		"rules[masking].name: the name is reserved": func(s *v1alpha1.AccessPolicySpec) {
+			s.Rules = []v1alpha1.Rule{{Name: "masking", Effect: "Deny", When: "true"}}
+		},
+		"hold.requirements: a rule holds operations, and nobody is named": func(s *v1alpha1.AccessPolicySpec) {
+			s.Rules = []v1alpha1.Rule{{Name: "a", Effect: "Hold", When: "true"}}
+			s.Review = v1alpha1.ReviewPolicy{AutoApprove: "true"}
+		},
+		"and nobody is named to answer": func(s *v1alpha1.AccessPolicySpec) {
+			s.Rules = []v1alpha1.Rule{{Name: "a", Effect: "HoldCommit", When: "true"}}
+			s.Review = v1alpha1.ReviewPolicy{AutoApprove: "true"}
+		},
+		"hold.requirements: fromTask cannot be in every requirement": func(s *v1alpha1.AccessPolicySpec) {
+			s.Hold.Requirements = []v1alpha1.ReviewRequirement{{Name: "owner", FromTask: v1alpha1.FromTaskReviewer}}
+		},
+		"fromTask cannot be in every requirement": func(s *v1alpha1.AccessPolicySpec) {
+			s.Rules = []v1alpha1.Rule{{Name: "a", Effect: "Hold", When: "true"}}
+			s.Review.Requirements = []v1alpha1.ReviewRequirement{{Name: "owner", FromTask: v1alpha1.FromTaskReviewer}}
+		},
+		"grant.postgres.unrestricted: grants everything, and names something": func(s *v1alpha1.AccessPolicySpec) {
+			s.Grant.Postgres.Unrestricted = true
+		},
+		"masking.inference: \"Perhaps\" is unknown": func(s *v1alpha1.AccessPolicySpec) {
+			s.Masking = &v1alpha1.MaskingPolicy{Inference: "Perhaps"}
+		},
+		"masking.columns[0].mask.keepLast: ": func(s *v1alpha1.AccessPolicySpec) {
+			s.Masking = &v1alpha1.MaskingPolicy{Columns: []v1alpha1.ColumnMask{{Relation: "orders", Column: "card", Mask: v1alpha1.Mask{How: "Partial", KeepLast: 17}}}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 )
 
-// Decide judges one action. Effect Hold is an answer too: callers that cannot
-// hold act on Decision.Enforced.
+// Decide judges one action. Hold and HoldCommit are answers too: the caller waits for
+// reviewers, before the operation runs or before its transaction commits.
 func (p *Policy) Decide(a Action, c Context) Decision {
 	d := Decision{Effect: v1alpha1.EffectDeny, Policy: p.name}
 	if a.Unknown != "" {
@@ -18,6 +18,16 @@ func (p *Policy) Decide(a Action, c Context) Decision {
 		d.Rule, d.Message = RuleGrant, why+": ask for access under a policy that grants it"
 		return d
 	}
+	if p.gate != nil && a.Kind == "prepare transaction" {
+		d.Rule, d.Message = p.gate.Name, "the policy holds commits, and a prepared transaction could be committed past them: use COMMIT"
+		return d
+	}
+	if p.masks.HasColumns() {
+		if why := p.unmaskable(a); why != "" {
+			d.Rule, d.Message = RuleMasking, why
+			return d
+		}
+	}
 	if len(p.rules) == 0 {
 		d.Effect, d.Rule = v1alpha1.EffectAllow, RuleGrant
 		return d
@@ -27,27 +37,35 @@ func (p *Policy) Decide(a Action, c Context) Decision {
 
 // judge evaluates every rule and lets the strongest effect decide.
 func (p *Policy) judge(d Decision, a Action, c Context) Decision {
-	variables := actionVariables(a, c)
-	var first [3]*verdict
+	in := actionInput(&a, &c)
+	small := in.small()
+	var first [4]*rule
+	var failed error
 	for i := range p.rules {
 		r := &p.rules[i]
-		held, err := evaluate(r.program, variables)
-		if err == nil && !held {
+		holds, err := r.program.evaluate(in, small)
+		if err == nil && !holds {
+			continue
+		}
+		effect := r.Effect
+		if err != nil {
+			effect = v1alpha1.EffectDeny
+		}
+		// What steers the session changes nothing that a COMMIT could keep.
+		if effect == v1alpha1.EffectHoldCommit && steersSession(a) {
 			continue
 		}
 		d.Matched = append(d.Matched, r.Name)
-		v := &verdict{effect: r.Effect, rule: r.Name, message: r.message()}
-		if err != nil {
-			v.effect, v.message = v1alpha1.EffectDeny, fmt.Sprintf("the rule could not be evaluated, so it denies: %v: tell the policy's owner", err)
-		}
-		if at := strength(v.effect); first[at] == nil {
-			first[at] = v
+		if at := strength(effect); first[at] == nil {
+			first[at] = r
+			if at == 0 {
+				failed = err
+			}
 		}
 	}
-	for _, v := range first {
-		if v != nil {
-			d.Effect, d.Rule, d.Message = v.effect, v.rule, v.message
-			return d
+	for at, r := range first {
+		if r != nil {
+			return r.decide(d, at, failed, c.Session.InTransaction)
 		}
 	}
 	if p.hasAllow && !steersSession(a) {
@@ -59,27 +77,37 @@ func (p *Policy) judge(d Decision, a Action, c Context) Decision {
 	return d
 }
 
-type verdict struct {
-	effect        v1alpha1.Effect
-	rule, message string
-}
+// strengths are the effects, strongest first.
+var strengths = [4]v1alpha1.Effect{v1alpha1.EffectDeny, v1alpha1.EffectHold, v1alpha1.EffectHoldCommit, v1alpha1.EffectAllow}
 
-// strength orders effects, strongest first; what is no effect denies.
+// strength is an effect's place in strengths; what is no effect denies.
 func strength(e v1alpha1.Effect) int {
-	switch e {
-	case v1alpha1.EffectAllow:
-		return 2
-	case v1alpha1.EffectHold:
-		return 1
-	default:
-		return 0
+	for at, known := range strengths {
+		if e == known {
+			return at
+		}
 	}
+	return 0
 }
 
-// message is what the one refused reads.
-func (r *rule) message() string {
-	if r.Message == "" && r.Effect == v1alpha1.EffectDeny {
-		return "the rule denies this: change the statement, or ask for access under another policy"
+// decide fills in the decision of the rule that decides, with the effect of the given
+// strength. failed is why the rule could not be evaluated.
+func (r *rule) decide(d Decision, at int, failed error, inTransaction bool) Decision {
+	d.Effect, d.Rule, d.Message = strengths[at], r.Name, r.Message
+	switch {
+	case d.Effect == v1alpha1.EffectDeny && failed != nil:
+		d.Message = fmt.Sprintf("the rule could not be evaluated, so it denies: %v: tell the policy's owner", failed)
+	case d.Effect == v1alpha1.EffectDeny && r.Message == "":
+		d.Message = "the rule denies this: change the statement, or ask for access under another policy"
+	case d.Effect == v1alpha1.EffectHoldCommit && !inTransaction:
+		d.Effect, d.Message = v1alpha1.EffectDeny, "begin a transaction first: "+gateMessage(r.Message)
 	}
-	return r.Message
+	return d
+}
+
+func gateMessage(message string) string {
+	if message == "" {
+		return "its COMMIT is then held for review"
+	}
+	return message
 }

@@ -13,6 +13,8 @@ const (
 	RuleUnderstood = "understood"
 	// RuleGrant: the grant does not cover it, or alone allows it.
 	RuleGrant = "grant"
+	// RuleMasking: masked values would get past their masks.
+	RuleMasking = "masking"
 	// RuleDefault: the policy has Allow rules, and none holds.
 	RuleDefault = "default"
 )
@@ -29,9 +31,9 @@ type Decision struct {
 }
 
 // Enforced is the decision that can be carried out today, for callers that
-// cannot hold an operation: Hold becomes a Deny that says so.
+// cannot hold an operation: Hold and HoldCommit become a Deny that says so.
 func (d Decision) Enforced() Decision {
-	if d.Effect != v1alpha1.EffectHold {
+	if d.Effect != v1alpha1.EffectHold && d.Effect != v1alpha1.EffectHoldCommit {
 		return d
 	}
 	d.Effect = v1alpha1.EffectDeny

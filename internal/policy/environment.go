@@ -2,11 +2,9 @@ package policy
 
 import (
 	"fmt"
-	"reflect"
 	"sync"
 
 	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/ext"
 )
@@ -16,32 +14,29 @@ import (
 // milliseconds.
 const costLimit = 1_000_000
 
-// Sizes that estimates assume. Where a statement is larger the limit at run time
-// still holds.
-const (
-	assumedItems = 64
-	assumedBytes = 256
-)
-
 // actionEnvironment is what rules see, requestEnvironment what autoApprove sees.
 var (
 	actionEnvironment = sync.OnceValues(func() (*cel.Env, error) {
 		return environment(
-			cel.Variable("action", cel.ObjectType("policy.celAction")),
-			cel.Variable("session", cel.ObjectType("policy.celSession")),
-			cel.Variable("task", cel.ObjectType("policy.celTask")))
+			cel.Variable("action", actionKind.is), cel.Variable("session", sessionKind.is), cel.Variable("task", taskKind.is))
 	})
 	requestEnvironment = sync.OnceValues(func() (*cel.Env, error) {
-		return environment(
-			cel.Variable("request", cel.ObjectType("policy.celRequest")),
-			cel.Variable("task", cel.ObjectType("policy.celTask")))
+		return environment(cel.Variable("request", requestKind.is), cel.Variable("task", taskKind.is))
 	})
 )
 
 func environment(variables ...cel.EnvOption) (*cel.Env, error) {
+	registry, err := types.NewRegistry()
+	if err != nil {
+		return nil, err
+	}
+	known := provider{Registry: registry, kinds: map[string]*kind{}}
+	for _, k := range []*kind{actionKind, accessKind, columnKind, callKind, valueKind, sessionKind, taskKind, requestKind} {
+		known.kinds[k.is.TypeName()] = k
+	}
 	return cel.NewEnv(append([]cel.EnvOption{
-		ext.NativeTypes(ext.ParseStructTags(true),
-			reflect.TypeFor[celAction](), reflect.TypeFor[celSession](), reflect.TypeFor[celTask](), reflect.TypeFor[celRequest]()),
+		cel.CustomTypeProvider(known),
+		cel.CustomTypeAdapter(registry),
 		ext.Sets(),
 		cel.ParserExpressionSizeLimit(4096),
 		cel.ParserRecursionLimit(64),
@@ -49,11 +44,20 @@ func environment(variables ...cel.EnvOption) (*cel.Env, error) {
 	}, variables...)...)
 }
 
+// A program is an expression ready to be evaluated.
+type program struct {
+	// quick counts no cost: for inputs within the sizes that the estimate assumed, the
+	// estimate is the bound.
+	quick cel.Program
+	// counted stops at costLimit.
+	counted cel.Program
+}
+
 // compile turns an expression into a program; the error is Errors.
-func compile(environment func() (*cel.Env, error), field, expression string) (cel.Program, error) {
+func compile(environment func() (*cel.Env, error), field, expression string) (program, error) {
 	env, err := environment()
 	if err != nil {
-		return nil, fmt.Errorf("building the CEL environment: %w", err)
+		return program{}, fmt.Errorf("building the CEL environment: %w", err)
 	}
 	ast, issues := env.Compile(expression)
 	if issues.Err() != nil {
@@ -63,28 +67,37 @@ func compile(environment func() (*cel.Env, error), field, expression string) (ce
 				Field: field, Line: issue.Location.Line(), Column: issue.Location.Column() + 1, Message: issue.Message,
 			})
 		}
-		return nil, found
+		return program{}, found
 	}
 	if ast.OutputType() != types.BoolType {
-		return nil, Errors{{Field: field, Line: 1, Column: 1, Message: "yields " + ast.OutputType().String() + ": a bool is needed"}}
+		return program{}, Errors{{Field: field, Line: 1, Column: 1, Message: "yields " + ast.OutputType().String() + ": a bool is needed"}}
 	}
 	estimate, err := env.EstimateCost(ast, sizes{})
 	if err != nil {
-		return nil, Errors{{Field: field, Message: "its cost cannot be estimated: " + err.Error()}}
+		return program{}, Errors{{Field: field, Message: "its cost cannot be estimated: " + err.Error()}}
 	}
 	if estimate.Max > costLimit {
-		return nil, Errors{{Field: field, Message: fmt.Sprintf("may cost %d, the limit is %d: nest fewer exists() and all()", estimate.Max, costLimit)}}
+		return program{}, Errors{{Field: field, Message: fmt.Sprintf("may cost %d, the limit is %d: nest fewer exists() and all()", estimate.Max, costLimit)}}
 	}
-	program, err := env.Program(ast, cel.CostLimit(costLimit), cel.EvalOptions(cel.OptOptimize))
+	counted, err := env.Program(ast, cel.CostLimit(costLimit), cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
-		return nil, Errors{{Field: field, Message: err.Error()}}
+		return program{}, Errors{{Field: field, Message: err.Error()}}
 	}
-	return program, nil
+	quick, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize))
+	if err != nil {
+		return program{}, Errors{{Field: field, Message: err.Error()}}
+	}
+	return program{quick: quick, counted: counted}, nil
 }
 
-// evaluate answers an expression; anything but true or false is an error.
-func evaluate(program cel.Program, variables map[string]any) (bool, error) {
-	out, _, err := program.Eval(variables)
+// evaluate answers the expression; anything but true or false is an error. small says
+// that the input is within the sizes that the estimate assumed.
+func (p program) evaluate(in *input, small bool) (bool, error) {
+	chosen := p.counted
+	if small {
+		chosen = p.quick
+	}
+	out, _, err := chosen.Eval(in)
 	if err != nil {
 		return false, err
 	}
@@ -93,22 +106,4 @@ func evaluate(program cel.Program, variables map[string]any) (bool, error) {
 		return false, fmt.Errorf("yielded %v: a bool is needed", out.Type())
 	}
 	return bool(answer), nil
-}
-
-// sizes bounds the variables for estimates.
-type sizes struct{}
-
-func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
-	if len(node.Path()) == 0 {
-		return nil
-	}
-	limit := uint64(assumedBytes)
-	if node.Type().Kind() == types.ListKind {
-		limit = assumedItems
-	}
-	return &cost.SizeEstimate{Min: 0, Max: limit}
-}
-
-func (sizes) EstimateCallCost(_, _ string, _ *cost.AstNode, _ []cost.AstNode) *cost.CallEstimate {
-	return nil
 }

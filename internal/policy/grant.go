@@ -20,19 +20,28 @@ var sessionKinds = []string{
 
 // postgresGrant is a PostgresGrant made for look-up. A nil one covers nothing.
 type postgresGrant struct {
-	relations map[Access]bool
-	sequences map[string]bool
-	functions map[string]bool
+	unrestricted bool
+	relations    map[privilege]bool
+	sequences    map[string]bool
+	functions    map[string]bool
+}
+
+type privilege struct {
+	schema, name string
+	privilege    v1alpha1.RelationPrivilege
 }
 
 func newPostgresGrant(g *v1alpha1.PostgresGrant) *postgresGrant {
 	if g == nil {
 		return nil
 	}
-	out := &postgresGrant{relations: map[Access]bool{}, sequences: map[string]bool{}, functions: map[string]bool{}}
+	out := &postgresGrant{
+		unrestricted: g.Unrestricted,
+		relations:    map[privilege]bool{}, sequences: map[string]bool{}, functions: map[string]bool{},
+	}
 	for _, r := range g.Relations {
 		for _, p := range r.Privileges {
-			out.relations[Access{Schema: schemaOf(r), Name: r.Name, Privilege: p}] = true
+			out.relations[privilege{schemaOf(r), r.Name, p}] = true
 		}
 	}
 	for _, s := range g.Sequences {
@@ -45,21 +54,22 @@ func newPostgresGrant(g *v1alpha1.PostgresGrant) *postgresGrant {
 }
 
 // outside says what of the action the grant does not cover; empty means all is
-// covered.
+// covered. What is reached behind something else (Via) is its owner's to give.
 func (g *postgresGrant) outside(a Action) string {
 	if g == nil || a.Protocol != "postgres" {
 		return "the policy grants nothing for protocol " + a.Protocol
 	}
-	if steersSession(a) {
+	if g.unrestricted || steersSession(a) {
 		return ""
 	}
 	if !slices.Contains(rowKinds, a.Kind) {
 		return a.Kind + " is outside the grant, which covers the rows of named relations"
 	}
 	var missing []string
-	for _, access := range a.Access {
-		if !g.relations[access] && !implicit(access) {
-			missing = append(missing, string(access.Privilege)+" on "+access.Schema+"."+access.Name)
+	for i := range a.Access {
+		access := &a.Access[i]
+		if access.Via == "" && !g.relations[privilege{access.Schema, access.Name, access.Privilege}] && !implicit(*access) {
+			missing = append(missing, string(access.Privilege)+" on "+access.relation())
 		}
 	}
 	for _, f := range a.Functions {
@@ -72,6 +82,9 @@ func (g *postgresGrant) outside(a Action) string {
 			missing = append(missing, "USAGE on sequence "+s)
 		}
 	}
+	if a.Opaque != "" {
+		missing = append(missing, g.unseen(a)...)
+	}
 	if len(missing) == 0 {
 		return ""
 	}
@@ -79,11 +92,27 @@ func (g *postgresGrant) outside(a Action) string {
 	return "the grant lacks " + strings.Join(slices.Compact(missing), ", ")
 }
 
+// unseen lists what must be named since it cannot be looked into: who names it knows
+// what it does. An action that does not say which function it is needs them all.
+func (g *postgresGrant) unseen(a Action) []string {
+	told := slices.ContainsFunc(a.Calls, func(c Call) bool { return c.Opaque })
+	if !told && len(a.Calls)+len(a.Functions) == 0 {
+		return []string{"what cannot be looked into (" + a.Opaque + ")"}
+	}
+	var missing []string
+	for _, c := range a.Calls {
+		if c.Opaque == told && !g.functions[c.Function] {
+			missing = append(missing, "EXECUTE on function "+c.Function+", which cannot be looked into ("+a.Opaque+")")
+		}
+	}
+	return missing
+}
+
 // mayDraw says whether the sequence is granted as a relation: PostgreSQL lets
 // UPDATE draw values too.
 func (g *postgresGrant) mayDraw(sequence string) bool {
 	schema, name, _ := strings.Cut(sequence, ".")
-	return g.relations[Access{Schema: schema, Name: name, Privilege: v1alpha1.PrivilegeUpdate}]
+	return g.relations[privilege{schema, name, v1alpha1.PrivilegeUpdate}]
 }
 
 // steersSession is for actions of a session kind that indeed touch nothing.

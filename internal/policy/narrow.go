@@ -19,6 +19,12 @@ func Narrow(policy v1alpha1.Grant, request *v1alpha1.Grant) (v1alpha1.Grant, err
 	if policy.Postgres == nil {
 		return v1alpha1.Grant{}, fmt.Errorf("the request asks for more than its policy grants: postgres: name less, or another policy")
 	}
+	if policy.Postgres.Unrestricted && request.Postgres.Database == policy.Postgres.Database {
+		if namesThings(request.Postgres) {
+			return v1alpha1.Grant{}, fmt.Errorf("the request narrows an unrestricted grant, which cannot be narrowed: name the database alone, or another policy")
+		}
+		return *policy.DeepCopy(), nil
+	}
 	if beyond := exceeds(policy.Postgres, request.Postgres); len(beyond) > 0 {
 		return v1alpha1.Grant{}, fmt.Errorf("the request asks for more than its policy grants: %s: name less, or another policy", strings.Join(beyond, ", "))
 	}
@@ -29,16 +35,23 @@ func Narrow(policy v1alpha1.Grant, request *v1alpha1.Grant) (v1alpha1.Grant, err
 	return narrowed, nil
 }
 
+func namesThings(g *v1alpha1.PostgresGrant) bool {
+	return len(g.Relations)+len(g.Sequences)+len(g.Functions) > 0
+}
+
 // exceeds lists what the request names and the policy does not.
 func exceeds(policy, request *v1alpha1.PostgresGrant) []string {
 	var beyond []string
 	if request.Database != policy.Database {
 		beyond = append(beyond, "database "+request.Database)
 	}
+	if request.Unrestricted && !policy.Unrestricted {
+		beyond = append(beyond, "unrestricted")
+	}
 	granted := newPostgresGrant(policy)
 	for _, r := range request.Relations {
 		for _, p := range r.Privileges {
-			if !granted.relations[Access{Schema: schemaOf(r), Name: r.Name, Privilege: p}] {
+			if !granted.relations[privilege{schemaOf(r), r.Name, p}] {
 				beyond = append(beyond, string(p)+" on "+qualified(r))
 			}
 		}

@@ -3,103 +3,162 @@ package policy
 import (
 	"slices"
 
+	"cel.dev/cel-go/cel"
+
 	"github.com/sallyport/sallyport/api/v1alpha1"
 )
 
-// celAction is an Action as rules see it. Lists are never null.
-type celAction struct {
-	Protocol   string      `cel:"protocol"`
-	Kind       string      `cel:"kind"`
-	Access     []celAccess `cel:"access"`
-	Relations  []string    `cel:"relations"`
-	Reads      []string    `cel:"reads"`
-	Writes     []string    `cel:"writes"`
-	Functions  []string    `cel:"functions"`
-	Sequences  []string    `cel:"sequences"`
-	HasWhere   bool        `cel:"hasWhere"`
-	Statements int64       `cel:"statements"`
-	Position   int64       `cel:"position"`
+// The kinds that expressions see.
+var (
+	accessKind = newKind[Access]("Access", map[string]field{
+		"schema":    text(func(a *Access) string { return a.Schema }),
+		"name":      text(func(a *Access) string { return a.Name }),
+		"relation":  text(func(a *Access) string { return a.relation() }),
+		"privilege": text(func(a *Access) string { return string(a.Privilege) }),
+		"via":       text(func(a *Access) string { return a.Via }),
+	})
+	columnKind = newKind[ColumnUse]("ColumnUse", map[string]field{
+		"schema":   text(func(c *ColumnUse) string { return c.Schema }),
+		"relation": text(func(c *ColumnUse) string { return c.Relation }),
+		"column":   text(func(c *ColumnUse) string { return c.Column }),
+		"use":      text(func(c *ColumnUse) string { return string(c.Use) }),
+	})
+	callKind = newKind[Call]("Call", map[string]field{
+		"function":   text(func(c *Call) string { return c.Function }),
+		"volatility": text(func(c *Call) string { return c.Volatility }),
+		"definer":    truth(func(c *Call) bool { return c.Definer }),
+		"opaque":     truth(func(c *Call) bool { return c.Opaque }),
+		"via":        text(func(c *Call) string { return c.Via }),
+	})
+	// The bytes of a binary value are nothing that a rule could read.
+	valueKind = newKind[Value]("Value", map[string]field{
+		"null":   truth(func(v *Value) bool { return v.Null }),
+		"binary": truth(func(v *Value) bool { return v.Binary }),
+		"text": text(func(v *Value) string {
+			if v.Binary {
+				return ""
+			}
+			return v.Text
+		}),
+	})
+	actionKind = newKind[input]("Action", map[string]field{
+		"protocol":   text(func(in *input) string { return in.action.Protocol }),
+		"kind":       text(func(in *input) string { return in.action.Kind }),
+		"access":     objects(accessKind, func(in *input) []Access { return in.action.Access }),
+		"relations":  texts((*input).relations),
+		"reads":      texts((*input).reads),
+		"writes":     texts((*input).writes),
+		"columns":    objects(columnKind, func(in *input) []ColumnUse { return in.action.Columns }),
+		"functions":  texts(func(in *input) []string { return in.action.Functions }),
+		"calls":      objects(callKind, func(in *input) []Call { return in.action.Calls }),
+		"sequences":  texts(func(in *input) []string { return in.action.Sequences }),
+		"hasWhere":   truth(func(in *input) bool { return in.action.HasWhere }),
+		"hasLimit":   truth(func(in *input) bool { return in.action.HasLimit }),
+		"statements": number(func(in *input) int64 { return int64(in.action.Statements) }),
+		"position":   number(func(in *input) int64 { return int64(in.action.Position) }),
+		"binds":      objects(valueKind, func(in *input) []Value { return in.action.Binds }),
+		"settings":   texts(func(in *input) []string { return in.action.Settings }),
+		"opaque":     text(func(in *input) string { return in.action.Opaque }),
+	})
+	sessionKind = newKind[input]("Session", map[string]field{
+		"user":          text(func(in *input) string { return in.session.User }),
+		"database":      text(func(in *input) string { return in.session.Database }),
+		"application":   text(func(in *input) string { return in.session.Application }),
+		"inTransaction": truth(func(in *input) bool { return in.session.InTransaction }),
+	})
+	taskKind = newKind[input]("Task", map[string]field{
+		"id":        text(func(in *input) string { return in.task.ID }),
+		"type":      text(func(in *input) string { return in.task.Type }),
+		"url":       text(func(in *input) string { return in.task.URL }),
+		"reviewer":  text(func(in *input) string { return in.task.Reviewer }),
+		"requester": text(func(in *input) string { return in.task.Requester }),
+		"request":   text(func(in *input) string { return in.task.Request }),
+		"namespace": text(func(in *input) string { return in.task.Namespace }),
+		"target":    text(func(in *input) string { return in.task.Target }),
+		"groups":    texts(func(in *input) []string { return in.task.Groups }),
+	})
+	requestKind = newKind[input]("Request", map[string]field{
+		"name":            text(func(in *input) string { return in.task.Request }),
+		"namespace":       text(func(in *input) string { return in.task.Namespace }),
+		"requester":       text(func(in *input) string { return in.task.Requester }),
+		"groups":          texts(func(in *input) []string { return in.task.Groups }),
+		"target":          text(func(in *input) string { return in.task.Target }),
+		"policy":          text(func(in *input) string { return in.request.Policy }),
+		"reason":          text(func(in *input) string { return in.request.Reason }),
+		"durationSeconds": number(func(in *input) int64 { return int64(in.request.DurationSeconds) }),
+	})
+)
+
+// input is what one evaluation is about; it resolves the variables.
+type input struct {
+	action  *Action
+	session *SessionContext
+	task    *TaskContext
+	request *v1alpha1.TaskAccessRequestSpec
+
+	// The same as objects, whose addresses the variables are.
+	objects [4]object
 }
 
-type celAccess struct {
-	Schema    string `cel:"schema"`
-	Name      string `cel:"name"`
-	Relation  string `cel:"relation"`
-	Privilege string `cel:"privilege"`
+// Places in input.objects.
+const (
+	atAction = iota
+	atSession
+	atTask
+	atRequest
+)
+
+func actionInput(a *Action, c *Context) *input {
+	in := &input{action: a, session: &c.Session, task: &c.Task}
+	in.objects = [4]object{atAction: {actionKind, in}, atSession: {sessionKind, in}, atTask: {taskKind, in}}
+	return in
 }
 
-type celSession struct {
-	User        string `cel:"user"`
-	Database    string `cel:"database"`
-	Application string `cel:"application"`
+func requestInput(task *TaskContext, request *v1alpha1.TaskAccessRequestSpec) *input {
+	in := &input{task: task, request: request}
+	in.objects = [4]object{atTask: {taskKind, in}, atRequest: {requestKind, in}}
+	return in
 }
 
-type celTask struct {
-	ID        string   `cel:"id"`
-	Type      string   `cel:"type"`
-	URL       string   `cel:"url"`
-	Reviewer  string   `cel:"reviewer"`
-	Requester string   `cel:"requester"`
-	Groups    []string `cel:"groups"`
-	Request   string   `cel:"request"`
-	Namespace string   `cel:"namespace"`
-	Target    string   `cel:"target"`
-}
-
-type celRequest struct {
-	Name            string   `cel:"name"`
-	Namespace       string   `cel:"namespace"`
-	Requester       string   `cel:"requester"`
-	Groups          []string `cel:"groups"`
-	Target          string   `cel:"target"`
-	Policy          string   `cel:"policy"`
-	Reason          string   `cel:"reason"`
-	DurationSeconds int64    `cel:"durationSeconds"`
-}
-
-func actionVariables(a Action, c Context) map[string]any {
-	action := celAction{
-		Protocol: a.Protocol, Kind: a.Kind,
-		Access:    make([]celAccess, 0, len(a.Access)),
-		Relations: []string{}, Reads: []string{}, Writes: []string{},
-		Functions: list(a.Functions), Sequences: list(a.Sequences),
-		HasWhere: a.HasWhere, Statements: int64(a.Statements), Position: int64(a.Position),
+// ResolveName finds a variable.
+func (in *input) ResolveName(name string) (any, bool) {
+	at := 0
+	switch name {
+	case "action":
+		at = atAction
+	case "session":
+		at = atSession
+	case "task":
+		at = atTask
+	case "request":
+		at = atRequest
+	default:
+		return nil, false
 	}
-	for _, access := range a.Access {
-		relation := access.Schema + "." + access.Name
-		action.Access = append(action.Access, celAccess{
-			Schema: access.Schema, Name: access.Name, Relation: relation, Privilege: string(access.Privilege),
-		})
-		action.Relations = append(action.Relations, relation)
-		if access.Privilege == v1alpha1.PrivilegeSelect {
-			action.Reads = append(action.Reads, relation)
-		} else {
-			action.Writes = append(action.Writes, relation)
+	return &in.objects[at], in.objects[at].kind != nil
+}
+
+// Parent is none.
+func (*input) Parent() cel.Activation { return nil }
+
+func (in *input) relations() []string { return in.named(func(Access) bool { return true }) }
+
+func (in *input) reads() []string {
+	return in.named(func(a Access) bool { return a.Privilege == v1alpha1.PrivilegeSelect })
+}
+
+func (in *input) writes() []string {
+	return in.named(func(a Access) bool { return a.Privilege != v1alpha1.PrivilegeSelect })
+}
+
+// named lists relations, sorted, each once.
+func (in *input) named(which func(Access) bool) []string {
+	var names []string
+	for _, a := range in.action.Access {
+		if which(a) {
+			names = append(names, a.relation())
 		}
 	}
-	action.Relations, action.Reads, action.Writes = unique(action.Relations), unique(action.Reads), unique(action.Writes)
-	return map[string]any{
-		"action":  action,
-		"session": celSession{User: c.Session.User, Database: c.Session.Database, Application: c.Session.Application},
-		"task":    taskVariable(c.Task),
-	}
-}
-
-func taskVariable(t TaskContext) celTask {
-	return celTask{
-		ID: t.ID, Type: t.Type, URL: t.URL, Reviewer: t.Reviewer, Requester: t.Requester, Groups: list(t.Groups),
-		Request: t.Request, Namespace: t.Namespace, Target: t.Target,
-	}
-}
-
-func unique(names []string) []string {
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-func list(names []string) []string {
-	if names == nil {
-		return []string{}
-	}
-	return names
 }
