@@ -123,7 +123,10 @@ func ReadOrders() v1alpha1.AccessPolicySpec {
 				Schema: "public", Name: "orders", Privileges: []v1alpha1.RelationPrivilege{v1alpha1.PrivilegeSelect},
 			}},
 		}},
-		Review:  v1alpha1.ReviewPolicy{AutoApprove: "true"},
+		Review: v1alpha1.ReviewPolicy{
+			AutoApprove:  "true",
+			Requirements: []v1alpha1.ReviewRequirement{{Name: "dba", Groups: []string{"dba"}, Count: 1}},
+		},
 		Session: v1alpha1.SessionPolicy{MaxDurationSeconds: 3600, MaxConcurrent: 4, ControlLossSeconds: 60},
 		Recording: v1alpha1.RecordingPolicy{
 			Durability: v1alpha1.DurabilityProcess,
