@@ -52,6 +52,11 @@ func (b *backend) run() error {
 // take follows one message, which then goes out with its run, unless another takes
 // its place.
 func (b *backend) take(frame wire.Frame) error {
+	if o := b.pipeline.own.Load(); o != nil {
+		if taken, err := b.collect(o, frame); taken || err != nil {
+			return err
+		}
+	}
 	switch frame.Type {
 	case wire.TypeDataRow, wire.TypeCopyData:
 		b.bytes += int64(len(frame.Raw))

@@ -24,6 +24,8 @@ type frontend struct {
 	out batch
 	// segment is the number of the run of messages up to the next Sync or Query.
 	segment int64
+	// open says that a message of this segment has been sent.
+	open bool
 	// skipping says that a message of this segment was refused: like the target, we
 	// ignore the rest of it.
 	skipping bool
@@ -141,6 +143,7 @@ func (f *frontend) forward(s *step, message []byte) error {
 	if !pushed {
 		return nil
 	}
+	f.open = true
 	return f.out.add(message)
 }
 
@@ -179,7 +182,7 @@ func (f *frontend) endSegment() error {
 	f.statements.end(f.segment, answered)
 	f.portals.end(f.segment, answered)
 	f.segment++
-	f.skipping = false
+	f.skipping, f.open = false, false
 	return nil
 }
 

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 )
@@ -33,13 +34,18 @@ type pipeline struct {
 	// statements and portals that the target has confirmed.
 	statements map[string]*statement
 	portals    map[string]*portal
+	// status of the transaction at the last ReadyForQuery.
+	status byte
+	// own is the query of our own that the target is answering; nil if none. Nothing
+	// else is in the pipeline then.
+	own atomic.Pointer[own]
 	// bytes of text kept, of confirmed statements and of steps.
 	bytes int64
 	err   error
 }
 
-func newPipeline() *pipeline {
-	p := &pipeline{statements: map[string]*statement{}, portals: map[string]*portal{}}
+func newPipeline(status byte) *pipeline {
+	p := &pipeline{status: status, statements: map[string]*statement{}, portals: map[string]*portal{}}
 	p.changed.L = &p.mu
 	return p
 }
@@ -164,6 +170,7 @@ func (p *pipeline) ready(status byte) {
 	s := p.head()
 	p.answered = s.segment
 	p.copying = 0
+	p.status = status
 	if s.kind == stepQuery {
 		// A simple query drops the unnamed statement, whatever becomes of it.
 		p.unprepared("")
@@ -173,4 +180,16 @@ func (p *pipeline) ready(status byte) {
 		clear(p.portals)
 	}
 	p.pop()
+}
+
+// answeredOwn ends a query of our own.
+func (p *pipeline) answeredOwn(status byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status = status
+	if status == wire.StatusIdle {
+		clear(p.portals)
+	}
+	p.own.Store(nil)
+	p.changed.Broadcast()
 }

@@ -35,7 +35,7 @@ type relay struct {
 
 // relay tells the client that it may go on, and relays until either side ends.
 func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door) error {
-	r := &relay{client: c, up: up, session: s, pipeline: newPipeline(), over: make(chan struct{})}
+	r := &relay{client: c, up: up, session: s, pipeline: newPipeline(up.Status), over: make(chan struct{})}
 	var ready []byte
 	for _, p := range up.Parameters {
 		ready = wire.AppendParameterStatus(ready, p)

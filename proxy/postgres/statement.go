@@ -39,6 +39,9 @@ const maxName = 63
 // converts what is not ASCII to its own encoding.
 func distinct(names ...string) error {
 	for _, name := range names {
+		if name == ownName {
+			return &fault{code: codeName, message: "a prepared statement or portal of that name is the proxy's own"}
+		}
 		if len(name) > maxName || !ascii(name) {
 			return &fault{code: codeName, message: fmt.Sprintf(
 				"the name of a prepared statement or portal has %d ASCII characters at most through this proxy", maxName)}
