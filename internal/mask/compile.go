@@ -77,17 +77,66 @@ func compileMask(spec v1alpha1.Mask) (Mask, error) {
 	return m, nil
 }
 
-// compileDetectors checks the detectors. Each kind is configured once: a second of
-// the same kind would never have anything to mask.
+// compileDetectors checks the detectors. Each form is detected once: a second detector
+// of it would never have anything to mask.
 func (s *Set) compileDetectors(detectors []v1alpha1.DetectorMask) error {
 	for _, d := range detectors {
-		field := "masking.detectors[" + d.Name + "]"
-		m, err := compileMask(d.Mask)
-		if err != nil {
-			return fmt.Errorf("%s.mask.%w", field, err)
+		if err := s.compileDetector(d); err != nil {
+			return fmt.Errorf("masking.detectors[%s].%w", d.Name, err)
 		}
-		m.Reason = "detector " + d.Name
-		s.detectors = append(s.detectors, detector{name: d.Name, detect: d.Detect, mask: m})
+	}
+	return s.checkConstants()
+}
+
+// compileDetector adds one detector. An error begins with the field inside it.
+func (s *Set) compileDetector(d v1alpha1.DetectorMask) error {
+	if d.Name == "" {
+		return fmt.Errorf("name: give the detector a name: the recording tells it")
+	}
+	for _, other := range s.detectors {
+		if other.name == d.Name {
+			return fmt.Errorf("name: %q is taken by another detector: choose another", d.Name)
+		}
+		if other.detect == d.Detect && d.Detect != v1alpha1.DetectPattern {
+			return fmt.Errorf("detect: %s is detected by %q already: keep one of the two", d.Detect, other.name)
+		}
+	}
+	i := index(len(s.detectors) + 1)
+	switch d.Detect {
+	case v1alpha1.DetectPaymentCard, v1alpha1.DetectEmail, v1alpha1.DetectPhone, v1alpha1.DetectIBAN,
+		v1alpha1.DetectNationalID, v1alpha1.DetectIPAddress, v1alpha1.DetectJWT, v1alpha1.DetectPrivateKey,
+		v1alpha1.DetectCloudKey:
+		if d.Pattern != "" {
+			return fmt.Errorf("pattern: %s has a form of its own: remove the pattern, or use detect: Pattern", d.Detect)
+		}
+		s.anchors.configure(d.Detect, i)
+	case v1alpha1.DetectPattern:
+		p, err := compilePattern(d.Pattern)
+		if err != nil {
+			return fmt.Errorf("pattern: %w", err)
+		}
+		p.detector = i
+		s.patterns = append(s.patterns, p)
+	default:
+		return fmt.Errorf("detect: %q is unknown: use PaymentCard, Email, Phone, IBAN, NationalID, IPAddress, "+
+			"JWT, PrivateKey, CloudKey or Pattern", d.Detect)
+	}
+	m, err := compileMask(d.Mask)
+	if err != nil {
+		return fmt.Errorf("mask.%w", err)
+	}
+	m.Reason = "detector " + d.Name
+	s.detectors = append(s.detectors, detector{name: d.Name, detect: d.Detect, mask: m})
+	return nil
+}
+
+// checkConstants refuses a constant that would be found and masked again.
+func (s *Set) checkConstants() error {
+	for _, d := range s.detectors {
+		if found := s.Find([]byte(d.mask.Constant), nil); len(found) > 0 {
+			return fmt.Errorf("masking.detectors[%s].mask.constant: detector %q finds it: choose a value that no detector finds",
+				d.name, s.detectors[found[0].Detector].name)
+		}
 	}
 	return nil
 }

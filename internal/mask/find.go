@@ -19,5 +19,5 @@ func (s *Set) Find(text []byte, found []Span) []Span {
 	for i := range s.patterns {
 		f.match(&s.patterns[i])
 	}
-	return f.found
+	return f.settle()
 }

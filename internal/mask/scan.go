@@ -3,8 +3,8 @@ package mask
 import "github.com/sallyport/sallyport/api/v1alpha1"
 
 // Scan appends text to dst with whatever detectors find masked, and adds what it
-// masked to counts, which may be nil. Inside text there is no NULL: How Null leaves
-// the value out.
+// masked to counts, which may be nil. Inside text there is no NULL: How Null redacts
+// there, as leaving the value out would join what stands on either side of it.
 func (s *Set) Scan(dst, text []byte, counts Counts) []byte {
 	var room [8]Span
 	end := 0
@@ -25,7 +25,10 @@ func (s *Set) Scan(dst, text []byte, counts Counts) []byte {
 func (s *Set) replace(dst, text []byte, span Span) []byte {
 	m := s.detectors[span.Detector].mask
 	begin := len(dst)
-	dst, _ = m.Text(dst, text[span.Begin:span.End])
+	dst, null := m.Text(dst, text[span.Begin:span.End])
+	if null {
+		return append(dst, Redacted...)
+	}
 	if m.How != v1alpha1.MaskPartial {
 		return dst
 	}

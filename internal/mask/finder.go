@@ -1,0 +1,144 @@
+package mask
+
+import (
+	"cmp"
+	"slices"
+)
+
+// finder is one pass over one text. Every look from an anchor is bounded, or goes over
+// bytes that no other look of its kind goes over again: so the pass is linear.
+type finder struct {
+	set   *Set
+	text  []byte
+	found []Span
+	base  int
+	// tangled: some finding overlaps the one before it, or begins before it.
+	tangled bool
+	// noToken is where the last run of base64url that was no JWT ends.
+	noToken int
+}
+
+func (f *finder) scan() {
+	text, a := f.text, &f.set.anchors
+	for i := 0; i < len(text); {
+		for i < len(text) && a.of[text[i]] == none {
+			i++
+		}
+		if i == len(text) {
+			return
+		}
+		next := i + 1
+		switch a.of[text[i]] {
+		case digit:
+			next = f.digits(i)
+		case at:
+			f.address(i, i+1)
+		case percent:
+			if f.has(i, "%40") {
+				f.address(i, i+3)
+			}
+		case colon:
+			f.ipv6(i)
+		case plus:
+			f.international(i)
+		case literal:
+			next = max(next, f.literals(i))
+		}
+		i = next
+	}
+}
+
+// digits looks at a run of digits that begins at i, and returns its end.
+func (f *finder) digits(i int) int {
+	text, a := f.text, &f.set.anchors
+	j := i + 1
+	for j < len(text) && isDigit(text[j]) {
+		j++
+	}
+	if j-i > longestRun || !a.runs[j-i] {
+		if a.iban != 0 && j-i > longestRun {
+			f.account(i)
+		}
+		return j
+	}
+	if a.ip != 0 && j-i <= 3 && f.is(j, '.') {
+		f.ipv4(i, j)
+	}
+	if a.iban != 0 && j-i >= 2 {
+		f.account(i)
+	}
+	if a.card != 0 && (j-i >= 13 || j-i == 4) {
+		f.paymentCard(i, j)
+	}
+	if a.phone != 0 && j-i <= 5 {
+		f.nationalPhone(i, j)
+	}
+	if a.national != 0 {
+		f.nationalID(i, j)
+	}
+	return j
+}
+
+// literals looks for the forms that have the byte at i.
+func (f *finder) literals(i int) int {
+	forms := f.set.anchors.literals[f.text[i]]
+	for k := range forms {
+		form := &forms[k]
+		if begin := i - form.anchor; begin >= 0 && f.has(begin, form.literal) {
+			return f.formed(begin, form)
+		}
+	}
+	return 0
+}
+
+// formed looks for the value at text[begin:], which begins with the form's literal, and
+// returns where to go on: 0 for the next byte.
+func (f *finder) formed(begin int, form *form) int {
+	switch form.kind {
+	case awsKey:
+		return f.awsKey(begin, form)
+	case awsSecret:
+		return f.awsSecretByName(begin, form)
+	case entraSecret:
+		return f.entraSecret(begin)
+	case ageKey:
+		return f.key(begin, form, f.set.anchors.privateKey)
+	case armour:
+		return f.armoured(begin, form)
+	case keyFile:
+		return f.keyFile(begin)
+	case token:
+		return f.token(begin)
+	default:
+		return f.key(begin, form, f.set.anchors.cloudKey)
+	}
+}
+
+// add takes a finding down.
+func (f *finder) add(begin, end int, i index) {
+	if n := len(f.found); n > f.base && f.found[n-1].End > begin {
+		f.tangled = true
+	}
+	f.found = append(f.found, Span{begin, end, int(i) - 1})
+}
+
+// settle puts findings in order and joins those that overlap.
+func (f *finder) settle() []Span {
+	if !f.tangled {
+		return f.found
+	}
+	found := f.found[f.base:]
+	slices.SortFunc(found, func(a, b Span) int {
+		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(b.End, a.End), cmp.Compare(a.Detector, b.Detector))
+	})
+	last := 0
+	for _, span := range found[1:] {
+		if span.Begin < found[last].End {
+			found[last].End = max(found[last].End, span.End)
+			continue
+		}
+		last++
+		found[last] = span
+	}
+	return f.found[:f.base+last+1]
+}

@@ -1,0 +1,119 @@
+package mask
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"unicode/utf8"
+)
+
+// longestPattern of a policy, in bytes.
+const longestPattern = 512
+
+// pattern is a policy's own expression. Text that has none of its literals has no match.
+type pattern struct {
+	detector   index
+	expression *regexp.Regexp
+	literals   []required
+}
+
+func compilePattern(expression string) (pattern, error) {
+	switch {
+	case expression == "":
+		return pattern{}, errors.New("it is empty: write an RE2 expression")
+	case len(expression) > longestPattern:
+		return pattern{}, fmt.Errorf("it has %d bytes, and %d are the most: write a shorter one", len(expression), longestPattern)
+	}
+	compiled, err := regexp.Compile(expression)
+	if err != nil {
+		return pattern{}, fmt.Errorf("it is not RE2: %w", err)
+	}
+	tree, err := syntax.Parse(expression, syntax.Perl)
+	if err != nil {
+		return pattern{}, fmt.Errorf("it is not RE2: %w", err)
+	}
+	if anchored(tree) {
+		return pattern{}, errors.New(`it has ^, $, \A or \z, and a detector looks inside text: remove them, or use \b`)
+	}
+	literals := requiredLiterals(tree.Simplify())
+	if len(literals) == 0 {
+		return pattern{}, fmt.Errorf("no literal of %d bytes is in every match, by which other text could be passed over: "+
+			"add what stands before or in the value, such as \"token=\"", shortestLiteral)
+	}
+	return pattern{expression: compiled, literals: literals}, nil
+}
+
+func anchored(tree *syntax.Regexp) bool {
+	switch tree.Op {
+	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText:
+		return true
+	}
+	return slices.ContainsFunc(tree.Sub, anchored)
+}
+
+// patternEffort is how many times over, on average, a pattern may read a text. Looking
+// for all matches of some patterns takes time quadratic in the text.
+const patternEffort = 16
+
+// match finds the pattern's matches. When hostile text uses up the effort that is
+// bounded, all that is left of it is taken for a match.
+func (f *finder) match(p *pattern) {
+	if !slices.ContainsFunc(p.literals, func(l required) bool { return l.in(f.text) }) {
+		return
+	}
+	reader := &runes{left: patternEffort*len(f.text) + longestPattern}
+	for begin := 0; begin < len(f.text); {
+		reader.text = f.text[begin:]
+		match := p.expression.FindReaderIndex(reader)
+		if reader.left <= 0 {
+			f.add(begin, len(f.text), p.detector)
+			return
+		}
+		if match == nil {
+			return
+		}
+		f.add(begin+match[0], begin+match[1], p.detector)
+		begin += match[1]
+	}
+}
+
+// runes reads text rune by rune, and no more than left bytes over all texts.
+type runes struct {
+	text []byte
+	left int
+}
+
+func (r *runes) ReadRune() (rune, int, error) {
+	if len(r.text) == 0 || r.left <= 0 {
+		return 0, 0, errEndOfText
+	}
+	c, size := utf8.DecodeRune(r.text)
+	r.text = r.text[size:]
+	r.left -= size
+	return c, size, nil
+}
+
+var errEndOfText = errors.New("end of text")
+
+// required is a literal that every match has.
+type required struct {
+	bytes []byte
+	fold  bool
+}
+
+// in says whether the literal is in text, in whatever case if it folds.
+func (l required) in(text []byte) bool {
+	if !l.fold {
+		return bytes.Contains(text, l.bytes)
+	}
+	for i := 0; i+len(l.bytes) <= len(text); i++ {
+		if c := text[i]; (c == l.bytes[0] || isUpper(c) && c+'a'-'A' == l.bytes[0]) &&
+			bytes.EqualFold(text[i:i+len(l.bytes)], l.bytes) {
+			return true
+		}
+	}
+	return false
+}
