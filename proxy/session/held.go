@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/control"
+	"github.com/sallyport/sallyport/internal/mask"
 	"github.com/sallyport/sallyport/internal/policy"
 )
 
@@ -28,13 +29,16 @@ func (s *Session) held(number int64, operation Operation, decision policy.Decisi
 	held := v1alpha1.HeldOperation{
 		ID: s.heldID(number), Point: v1alpha1.HoldAtStatement, Digest: operation.digest(),
 		Rule: decision.Rule, Message: decision.Message, Kind: operation.Action.Kind,
-		Text: operation.shown(), Values: slices.Clone(operation.Literals), HasWhere: operation.Action.HasWhere,
+		Text: scan(s.Masks(), operation.shown()), HasWhere: operation.Action.HasWhere,
 	}
 	if len(operation.Values) != len(operation.Literals) {
 		return held, fmt.Errorf("%w: its values cannot be shown", control.ErrHoldRefused)
 	}
-	if len(held.Values) > maxHeldValues {
-		return held, fmt.Errorf("%w: it has %d values, and a review shows at most %d", control.ErrHoldRefused, len(held.Values), maxHeldValues)
+	if len(operation.Literals) > maxHeldValues {
+		return held, fmt.Errorf("%w: it has %d values, and a review shows at most %d", control.ErrHoldRefused, len(operation.Literals), maxHeldValues)
+	}
+	for i, literal := range operation.Literals {
+		held.Values = append(held.Values, shownValue(s.Masks(), operation.Values[i], literal))
 	}
 	reads, writes := map[string]bool{}, map[string]bool{}
 	for _, access := range operation.Action.Access {
@@ -46,6 +50,23 @@ func (s *Session) held(number int64, operation Operation, decision policy.Decisi
 	}
 	held.Reads, held.Writes = relations(&held, "reads", reads), relations(&held, "writes", writes)
 	return held, nil
+}
+
+// scan masks what the policy's detectors find in a text.
+func scan(masks *mask.Set, text string) string {
+	if !masks.Detects() {
+		return text
+	}
+	return string(masks.Scan(nil, []byte(text), mask.Counts{}))
+}
+
+// shownValue is a literal, masked. What detectors would find in bytes, they do not find
+// in their hexadecimal form.
+func shownValue(masks *mask.Set, value policy.Value, literal string) string {
+	if value.Binary && masks.Detects() && len(masks.Find([]byte(value.Text), nil)) > 0 {
+		return strconv.Quote(scan(masks, value.Text))
+	}
+	return scan(masks, literal)
 }
 
 func relations(held *v1alpha1.HeldOperation, verb string, names map[string]bool) []string {

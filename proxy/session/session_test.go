@@ -90,18 +90,6 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 	}
 }
 
-func TestAHoldIsDeniedInWordsUntilItIsServed(t *testing.T) {
-	t.Parallel()
-	held := sessiontest.ReadOrders()
-	held.Rules = []v1alpha1.Rule{{Name: "look-first", When: "true", Effect: v1alpha1.EffectHold}}
-	s := sessiontest.New(t, sessiontest.Granted(held, nil)).Begin(t)
-	var refusal *session.Refusal
-	if _, err := s.Admit(t.Context(), read("orders")); !errors.As(err, &refusal) ||
-		refusal.Decision.Message != "held operations are not served yet: denied" {
-		t.Error(err)
-	}
-}
-
 func TestAFailureToRecordEndsEverySessionOfTheTask(t *testing.T) {
 	t.Parallel()
 	task := sessiontest.New(t, granted())

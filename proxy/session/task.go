@@ -16,6 +16,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/grant"
+	"github.com/sallyport/sallyport/internal/mask"
 	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/internal/record/store"
 )
@@ -66,6 +67,8 @@ type Task struct {
 	state grant.State
 	// policy of the state's grant; nil while there is none.
 	policy *policy.Policy
+	// masks of that policy, keyed for this task.
+	masks *mask.Set
 	// endAt is the grant's deadline on the monotonic clock, so that a clock that is
 	// set back buys no time.
 	endAt time.Time
@@ -138,7 +141,7 @@ func (t *Task) Update(state grant.State) {
 	if state.Grant != nil {
 		t.endAt = t.monotonic(state.Grant.Deadline)
 	}
-	t.state, t.policy = state, compiled
+	t.state, t.policy, t.masks = state, compiled, masksOf(compiled, state)
 	if state.Phase == grant.Ended {
 		t.endAll(&EndedError{state.Reason})
 	}

@@ -33,7 +33,14 @@ func Run(t *testing.T, newDriver func(testing.TB) Driver) {
 		{"AnErrorOfThePolicyDenies", policyErrorDenies},
 		{"ARefusalNamesItsRuleAndLeavesTheSessionUsable", refusalKeepsSession},
 		{"WhatIsNotUnderstoodIsRefused", notUnderstoodIsRefused},
-		{"AHoldIsDeniedInWords", holdIsDenied},
+		{"AHoldStopsItsOperationAlone", holdStopsOneOperation},
+		{"AnApprovalReleasesExactlyWhatWasAsked", approvalReleases},
+		{"ADeniedOperationIsRefusedInWords", denialRefuses},
+		{"ACancelledHoldIsWithdrawn", cancelWithdraws},
+		{"AClientThatLeavesWithdrawsItsHold", leavingWithdraws},
+		{"AHoldThatNobodyAnswersIsRefused", timeoutRefuses},
+		{"AnApprovalOfOtherBytesReleasesNothing", otherDigestReleasesNothing},
+		{"AHoldEndsWithItsTask", endWithdraws},
 		{"AfterTheEndNoBytePasses", endStopsEverything},
 		{"AWaitingClientGoesOnByItself", waitingClientGoesOn},
 		{"AWaitThatIsDeniedEnds", waitEnds},
@@ -197,13 +204,6 @@ func notUnderstoodIsRefused(t *testing.T, b *bench) {
 	client := b.connect(t)
 	b.mustRefuse(t, client, b.Operations().NotUnderstood)
 	b.mustDo(t, client, b.Operations().Allowed)
-}
-
-func holdIsDenied(t *testing.T, b *bench) {
-	b.grant(func(p *v1alpha1.AccessPolicySpec) {
-		p.Rules = []v1alpha1.Rule{{Name: "look-first", When: "true", Effect: v1alpha1.EffectHold}}
-	})
-	b.mustRefuse(t, b.connect(t), b.Operations().Allowed, "held operations are not served yet", "look-first")
 }
 
 func endStopsEverything(t *testing.T, b *bench) {

@@ -45,3 +45,10 @@ type Client interface {
 	Closed() error
 	Close() error
 }
+
+// Canceller is a Client that can ask to cancel what it does, as Ctrl-C does. Every
+// client of an engine that holds operations is one.
+type Canceller interface {
+	// Cancel is called while Do runs; Do then ends with an error.
+	Cancel() error
+}

@@ -107,17 +107,29 @@ func (l *lines) serve(ctx context.Context, client *tls.Conn, s *session.Session)
 }
 
 func (l *lines) relay(ctx context.Context, in *bufio.Reader, client io.Writer, upstream net.Conn, s *session.Session) error {
+	ctx, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	typed := &typing{lines: make(chan string), cancelled: make(chan struct{})}
+	go typed.read(ctx, in, leave)
 	answers := bufio.NewReader(upstream)
 	for {
-		line, err := in.ReadString('\n')
-		if err != nil {
-			return err
+		var line string
+		select {
+		case line = <-typed.lines:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
-		_, err = s.Admit(ctx, session.Operation{Text: line, Action: action(line)})
+		_, err := s.Admit(ctx, session.Operation{Text: line, Action: action(line), Hold: &session.Hold{
+			Tell: func(message string) error {
+				_, err := fmt.Fprintf(client, "held %s\n", message)
+				return err
+			},
+			Cancelled: typed.next(),
+		}})
 		var refusal *session.Refusal
 		switch {
-		case errors.As(err, &refusal):
-			if _, err := fmt.Fprintf(client, "refused %v\n", refusal); err != nil {
+		case errors.As(err, &refusal), errors.Is(err, session.ErrWithdrawn):
+			if _, err := fmt.Fprintf(client, "refused %v\n", err); err != nil {
 				return err
 			}
 			continue
@@ -133,6 +145,43 @@ func (l *lines) relay(ctx context.Context, in *bufio.Reader, client io.Writer, u
 		}
 		if _, err := io.WriteString(client, answer); err != nil {
 			return err
+		}
+	}
+}
+
+// typing is what the client says, read also while an operation is held.
+type typing struct {
+	lines chan string
+
+	mu        sync.Mutex
+	cancelled chan struct{}
+}
+
+// next is closed by the next cancel.
+func (t *typing) next() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cancelled = make(chan struct{})
+	return t.cancelled
+}
+
+func (t *typing) read(ctx context.Context, in *bufio.Reader, leave context.CancelCauseFunc) {
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			leave(err)
+			return
+		}
+		if line == "cancel\n" {
+			t.mu.Lock()
+			close(t.cancelled)
+			t.mu.Unlock()
+			continue
+		}
+		select {
+		case t.lines <- line:
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -174,9 +223,17 @@ func (c *lineClient) Do(text string) error {
 		return err
 	}
 	answer, err := c.in.ReadString('\n')
+	for err == nil && strings.HasPrefix(answer, "held ") {
+		answer, err = c.in.ReadString('\n')
+	}
 	if err == nil && answer != "ok\n" {
 		return errors.New(answer)
 	}
+	return err
+}
+
+func (c *lineClient) Cancel() error {
+	_, err := io.WriteString(c.conn, "cancel\n")
 	return err
 }
 

@@ -35,6 +35,8 @@ const (
 type Task struct {
 	*session.Task
 	Recordings *Recordings
+	// Reviewers answer for held operations.
+	Reviewers *Reviewers
 	// Key is the client's; the states of Waiting and Granted name it.
 	Key Key
 	// Server is the proxy's certificate, for ServerName and loopback; it is its own CA.
@@ -46,7 +48,7 @@ type Task struct {
 func New(t testing.TB, state func(Key) grant.State, change ...func(*session.Options)) *Task {
 	t.Helper()
 	key, server := NewKey(t, Requester), NewKey(t, ServerName)
-	recordings := &Recordings{}
+	recordings, reviewers := &Recordings{}, newReviewers()
 	options := session.Options{
 		Protocol:    "postgres",
 		Recordings:  recordings,
@@ -60,7 +62,8 @@ func New(t testing.TB, state func(Key) grant.State, change ...func(*session.Opti
 			}
 			return Requester, nil
 		},
-		Now: time.Now, Log: logr.Discard(),
+		Hold: reviewers.Hold,
+		Now:  time.Now, Log: logr.Discard(),
 	}
 	for _, apply := range change {
 		apply(&options)
@@ -78,7 +81,7 @@ func New(t testing.TB, state func(Key) grant.State, change ...func(*session.Opti
 	if state != nil {
 		task.Update(state(key))
 	}
-	return &Task{Task: task, Recordings: recordings, Key: key, Server: server.Certificate}
+	return &Task{Task: task, Recordings: recordings, Reviewers: reviewers, Key: key, Server: server.Certificate}
 }
 
 // Waiting is a task that is not granted yet.
@@ -104,6 +107,13 @@ func Granted(policy v1alpha1.AccessPolicySpec, upstream *grant.PostgresUpstream)
 		}
 		return state
 	}
+}
+
+// Holding is a policy with a rule look-first of this effect on every operation.
+func Holding(policy v1alpha1.AccessPolicySpec, effect v1alpha1.Effect) v1alpha1.AccessPolicySpec {
+	policy.Rules = append(policy.Rules, v1alpha1.Rule{Name: "look-first", When: "true", Effect: effect, Message: "two pairs of eyes"})
+	policy.Hold.Requirements = []v1alpha1.ReviewRequirement{{Name: "dba", Groups: []string{"dba"}, Count: 1}}
+	return policy
 }
 
 // Ended is a task that is over.
