@@ -1,5 +1,10 @@
 package mask
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Span is where a detector found a value: text[Begin:End].
 type Span struct{ Begin, End, Detector int }
 
@@ -16,8 +21,31 @@ func (s *Set) Find(text []byte, found []Span) []Span {
 	}
 	f := finder{set: s, text: text, found: found, base: len(found)}
 	f.scan()
+	found, tangled := f.found, f.tangled
 	for i := range s.patterns {
-		f.match(&s.patterns[i])
+		before := len(found)
+		found = s.patterns[i].match(text, found)
+		tangled = tangled || len(found) > before && before > f.base
 	}
-	return f.settle()
+	if tangled {
+		return append(found[:f.base], settled(found[f.base:])...)
+	}
+	return found
+}
+
+// settled puts findings in order and joins those that overlap.
+func settled(found []Span) []Span {
+	slices.SortFunc(found, func(a, b Span) int {
+		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(b.End, a.End), cmp.Compare(a.Detector, b.Detector))
+	})
+	last := 0
+	for _, span := range found[1:] {
+		if span.Begin < found[last].End {
+			found[last].End = max(found[last].End, span.End)
+			continue
+		}
+		last++
+		found[last] = span
+	}
+	return found[:last+1]
 }

@@ -1,10 +1,5 @@
 package mask
 
-import (
-	"cmp"
-	"slices"
-)
-
 // finder is one pass over one text. Every look from an anchor is bounded, or goes over
 // bytes that no other look of its kind goes over again: so the pass is linear.
 type finder struct {
@@ -120,25 +115,4 @@ func (f *finder) add(begin, end int, i index) {
 		f.tangled = true
 	}
 	f.found = append(f.found, Span{begin, end, int(i) - 1})
-}
-
-// settle puts findings in order and joins those that overlap.
-func (f *finder) settle() []Span {
-	if !f.tangled {
-		return f.found
-	}
-	found := f.found[f.base:]
-	slices.SortFunc(found, func(a, b Span) int {
-		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(b.End, a.End), cmp.Compare(a.Detector, b.Detector))
-	})
-	last := 0
-	for _, span := range found[1:] {
-		if span.Begin < found[last].End {
-			found[last].End = max(found[last].End, span.End)
-			continue
-		}
-		last++
-		found[last] = span
-	}
-	return f.found[:f.base+last+1]
 }

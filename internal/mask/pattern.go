@@ -58,26 +58,26 @@ func anchored(tree *syntax.Regexp) bool {
 // for all matches of some patterns takes time quadratic in the text.
 const patternEffort = 16
 
-// match finds the pattern's matches. When hostile text uses up the effort that is
+// match appends the pattern's matches. When hostile text uses up the effort that is
 // bounded, all that is left of it is taken for a match.
-func (f *finder) match(p *pattern) {
-	if !slices.ContainsFunc(p.literals, func(l required) bool { return l.in(f.text) }) {
-		return
+func (p *pattern) match(text []byte, found []Span) []Span {
+	if !slices.ContainsFunc(p.literals, func(l required) bool { return l.in(text) }) {
+		return found
 	}
-	reader := &runes{left: patternEffort*len(f.text) + longestPattern}
-	for begin := 0; begin < len(f.text); {
-		reader.text = f.text[begin:]
+	reader := &runes{left: patternEffort*len(text) + longestPattern}
+	for begin := 0; begin < len(text); {
+		reader.text = text[begin:]
 		match := p.expression.FindReaderIndex(reader)
 		if reader.left <= 0 {
-			f.add(begin, len(f.text), p.detector)
-			return
+			return append(found, Span{begin, len(text), int(p.detector) - 1})
 		}
 		if match == nil {
-			return
+			break
 		}
-		f.add(begin+match[0], begin+match[1], p.detector)
+		found = append(found, Span{begin + match[0], begin + match[1], int(p.detector) - 1})
 		begin += match[1]
 	}
+	return found
 }
 
 // runes reads text rune by rune, and no more than left bytes over all texts.

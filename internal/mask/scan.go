@@ -6,9 +6,8 @@ import "github.com/sallyport/sallyport/api/v1alpha1"
 // masked to counts, which may be nil. Inside text there is no NULL: How Null redacts
 // there, as leaving the value out would join what stands on either side of it.
 func (s *Set) Scan(dst, text []byte, counts Counts) []byte {
-	var room [8]Span
 	end := 0
-	for _, span := range s.Find(text, room[:0]) {
+	for _, span := range s.Find(text, nil) {
 		dst = append(dst, text[end:span.Begin]...)
 		dst = s.replace(dst, text, span)
 		if counts != nil {
