@@ -77,6 +77,52 @@ func TestDecide(t *testing.T) {
 			action: policy.Action{Protocol: "ssh", Kind: "select"},
 			want:   policy.Decision{Effect: "Deny", Rule: "grant", Message: "the policy grants nothing for protocol ssh: ask for access under a policy that grants it"},
 		},
+		"what is reached behind something else is its owner's to give": {
+			action: policy.Action{Protocol: "postgres", Kind: "update", Access: []policy.Access{
+				{Schema: "public", Name: "orders", Privilege: "UPDATE"},
+				{Schema: "audit", Name: "log", Privilege: "INSERT", Via: "trigger log on public.orders"}}},
+			want: policy.Decision{Effect: "Allow", Rule: "grant"},
+		},
+		"what is reached behind something else and named, too, must be granted": {
+			action: policy.Action{Protocol: "postgres", Kind: "select", Access: []policy.Access{
+				{Schema: "audit", Name: "log", Privilege: "SELECT", Via: "view public.v"}, {Schema: "audit", Name: "log", Privilege: "SELECT"}}},
+			want: policy.Decision{Effect: "Deny", Rule: "grant", Message: "the grant lacks SELECT on audit.log: ask for access under a policy that grants it"},
+		},
+		"what is granted stays granted when it is reached, too": {
+			action: policy.Action{Protocol: "postgres", Kind: "select", Access: []policy.Access{
+				{Schema: "public", Name: "orders", Privilege: "SELECT"}, {Schema: "public", Name: "orders", Privilege: "SELECT", Via: "view public.v"}}},
+			want: policy.Decision{Effect: "Allow", Rule: "grant"},
+		},
+		"rules see what is reached behind something else": {
+			rules: []v1alpha1.Rule{rule("log", "Deny", `"audit.log" in action.writes && "audit.log" in action.relations &&
+				action.access.exists(a, a.via.startsWith("trigger "))`)},
+			action: policy.Action{Protocol: "postgres", Kind: "update", Access: []policy.Access{
+				{Schema: "audit", Name: "log", Privilege: "INSERT", Via: "trigger log on public.orders"}}},
+			want: policy.Decision{Effect: "Deny", Rule: "log", Message: "because log", Matched: []string{"log"}},
+		},
+		"a function that cannot be looked into is called where the grant names it": {
+			action: policy.Action{Protocol: "postgres", Kind: "select", Functions: []string{"public.refund"}, Opaque: "written in C",
+				Calls: []policy.Call{{Function: "public.refund", Opaque: true}, {Function: "audit.note", Via: "function public.refund"}}},
+			want: policy.Decision{Effect: "Allow", Rule: "grant"},
+		},
+		"a function that cannot be looked into must be named, wherever it runs": {
+			action: policy.Action{Protocol: "postgres", Kind: "update", Opaque: "written in C",
+				Access: []policy.Access{{Schema: "public", Name: "orders", Privilege: "UPDATE"}},
+				Calls:  []policy.Call{{Function: "audit.note", Via: "trigger log on public.orders", Opaque: true}}},
+			want: policy.Decision{Effect: "Deny", Rule: "grant",
+				Message: "the grant lacks EXECUTE on function audit.note, which cannot be looked into (written in C): ask for access under a policy that grants it"},
+		},
+		"where it is not told which function that is, all must be named": {
+			action: policy.Action{Protocol: "postgres", Kind: "select", Opaque: "SQL made at run time",
+				Calls: []policy.Call{{Function: "public.refund"}, {Function: "audit.note"}}},
+			want: policy.Decision{Effect: "Deny", Rule: "grant",
+				Message: "the grant lacks EXECUTE on function audit.note, which cannot be looked into (SQL made at run time): ask for access under a policy that grants it"},
+		},
+		"what cannot be looked into and is no function is denied": {
+			action: policy.Action{Protocol: "postgres", Kind: "select", Opaque: "SQL made at run time"},
+			want: policy.Decision{Effect: "Deny", Rule: "grant",
+				Message: "the grant lacks what cannot be looked into (SQL made at run time): ask for access under a policy that grants it"},
+		},
 		"system catalogs are readable": {
 			action: read("pg_catalog.pg_class"),
 			want:   policy.Decision{Effect: "Allow", Rule: "grant"},
@@ -129,6 +175,20 @@ func TestDecide(t *testing.T) {
 			want: policy.Decision{Effect: "Deny", Rule: "broken", Matched: []string{"all", "broken"},
 				Message: "the rule could not be evaluated, so it denies: index out of bounds: 7: tell the policy's owner"},
 		},
+		"rules see all of the action": {
+			rules: []v1alpha1.Rule{rule("d", "Deny", `action.hasLimit && !action.hasWhere && action.opaque == "C" && !session.inTransaction &&
+				action.columns.exists(c, c.schema == "public" && c.relation == "orders" && c.column == "total" && c.use == "output") &&
+				action.calls == [action.calls[0]] && action.calls.all(c, c.function == "public.refund" && c.volatility == "volatile" && c.definer && c.opaque && c.via == "") &&
+				action.binds.map(b, b.text) == ["7", "", ""] && action.binds[1].isNull && action.binds[2].binary && !action.binds[0].isNull &&
+				action.settings == ["timezone"] && action.sequences == [] && has(action.opaque) && !has(action.sequences) && !has(action.access[0].via)`)},
+			action: policy.Action{Protocol: "postgres", Kind: "select", Statements: 1, HasLimit: true, Opaque: "C", Settings: []string{"timezone"},
+				Access:    []policy.Access{{Schema: "public", Name: "orders", Privilege: "SELECT"}},
+				Columns:   []policy.ColumnUse{{Schema: "public", Relation: "orders", Column: "total", Use: "output"}},
+				Functions: []string{"public.refund"},
+				Calls:     []policy.Call{{Function: "public.refund", Volatility: "volatile", Definer: true, Opaque: true}},
+				Binds:     []policy.Value{{Text: "7"}, {Null: true}, {Binary: true, Text: "\x00\xff"}}},
+			want: policy.Decision{Effect: "Deny", Rule: "d", Message: "because d", Matched: []string{"d"}},
+		},
 		"rules see session and task": {
 			rules: []v1alpha1.Rule{rule("d", "Deny", `session.user == "bob" && session.database == "orders" && session.application == "psql" &&
 				task.id == "PAY-1423" && task.type == "data-fix" && "engineering" in task.groups && task.request == "pay-1423" && task.url == "" &&
@@ -159,6 +219,11 @@ func TestEnforcedTurnsAHoldIntoADenialThatSaysSo(t *testing.T) {
 	if diff := cmp.Diff(want, held.Enforced()); diff != "" {
 		t.Errorf("enforced (-want +got):\n%s", diff)
 	}
+	gated := context
+	gated.Session.InTransaction = true
+	if got := mustCompile(t, spec(rule("g", "HoldCommit", "true"))).Decide(read("public.orders"), gated).Enforced(); got.Effect != "Deny" {
+		t.Errorf("a held commit became %s", got.Effect)
+	}
 	allowed := mustCompile(t, spec()).Decide(read("public.orders"), context)
 	if diff := cmp.Diff(allowed, allowed.Enforced()); diff != "" {
 		t.Errorf("an Allow changed:\n%s", diff)
@@ -174,6 +239,33 @@ func TestExplainNamesPolicyRuleReasonAndMatches(t *testing.T) {
 	}
 }
 
+func TestAnUnrestrictedGrantCoversWhatIsUnderstood(t *testing.T) {
+	t.Parallel()
+	s := spec(rule("no-drop", "Deny", `action.kind.startsWith("drop ")`))
+	s.Grant.Postgres = &v1alpha1.PostgresGrant{Database: "orders", Unrestricted: true}
+	for name, test := range map[string]struct {
+		action policy.Action
+		effect v1alpha1.Effect
+		rule   string
+	}{
+		"any relation":                {action("delete", "DELETE", "hr.salaries"), "Allow", "grant"},
+		"passwords":                   {read("pg_catalog.pg_authid"), "Allow", "grant"},
+		"any kind":                    {policy.Action{Protocol: "postgres", Kind: "create table"}, "Allow", "grant"},
+		"any function and sequence":   {policy.Action{Protocol: "postgres", Kind: "select", Functions: []string{"a.b"}, Sequences: []string{"a.c"}}, "Allow", "grant"},
+		"what cannot be looked into":  {policy.Action{Protocol: "postgres", Kind: "select", Opaque: "written in C"}, "Allow", "grant"},
+		"what a rule denies":          {drop, "Deny", "no-drop"},
+		"not what nobody understands": {policy.Action{Protocol: "postgres", Kind: "select", Unknown: "strange"}, "Deny", "understood"},
+		"not another protocol":        {policy.Action{Protocol: "ssh", Kind: "exec"}, "Deny", "grant"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := mustCompile(t, s).Decide(test.action, context); got.Effect != test.effect || got.Rule != test.rule {
+				t.Errorf("%+v, want %s by %s", got, test.effect, test.rule)
+			}
+		})
+	}
+}
+
 func TestAnExpressionThatCostsTooMuchAtRunTimeDenies(t *testing.T) {
 	t.Parallel()
 	p := mustCompile(t, spec(rule("pairs", "Allow", `action.relations.all(a, action.relations.all(b, a + b != ""))`)))
@@ -184,5 +276,27 @@ func TestAnExpressionThatCostsTooMuchAtRunTimeDenies(t *testing.T) {
 	d := p.Decide(wide, context)
 	if d.Effect != v1alpha1.EffectDeny || d.Rule != "pairs" || !strings.Contains(d.Message, "cost") {
 		t.Errorf("decision: %+v", d)
+	}
+}
+
+// A long value takes the evaluation that counts: rules decide all the same.
+func TestAValueOfAnySizeIsJudged(t *testing.T) {
+	t.Parallel()
+	p := mustCompile(t, spec(rule("long", "Deny", `action.binds.exists(b, size(b.text) > 200)`)))
+	for size, want := range map[int]v1alpha1.Effect{10: "Allow", 201: "Deny", 300: "Deny", 1 << 20: "Deny"} {
+		a := read("public.orders")
+		a.Binds = []policy.Value{{Text: strings.Repeat("x", size)}}
+		if d := p.Decide(a, context); d.Effect != want {
+			t.Errorf("%d bytes: %+v", size, d)
+		}
+	}
+}
+
+func TestWithoutRulesADecisionAllocatesNothing(t *testing.T) {
+	for name, s := range map[string]v1alpha1.AccessPolicySpec{"grant": spec(), "masks": masked("")} {
+		p, a := mustCompile(t, s), using("output", "email")
+		if n := testing.AllocsPerRun(100, func() { p.Decide(a, context) }); n > 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
 	}
 }

@@ -64,6 +64,39 @@ func TestNarrow(t *testing.T) {
 	}
 }
 
+func TestAnUnrestrictedGrantIsNotNarrowed(t *testing.T) {
+	t.Parallel()
+	whole := v1alpha1.Grant{Postgres: &v1alpha1.PostgresGrant{Database: "orders", Unrestricted: true}}
+	const narrows = "the request narrows an unrestricted grant, which cannot be narrowed: name the database alone, or another policy"
+	for name, test := range map[string]struct {
+		policy  v1alpha1.Grant
+		request *v1alpha1.PostgresGrant
+		refusal string
+	}{
+		"nothing said":          {whole, nil, ""},
+		"the database alone":    {whole, &v1alpha1.PostgresGrant{Database: "orders"}, ""},
+		"the very same":         {whole, &v1alpha1.PostgresGrant{Database: "orders", Unrestricted: true}, ""},
+		"a relation":            {whole, &v1alpha1.PostgresGrant{Database: "orders", Relations: []v1alpha1.RelationGrant{{Name: "orders", Privileges: []v1alpha1.RelationPrivilege{"SELECT"}}}}, narrows},
+		"a function":            {whole, &v1alpha1.PostgresGrant{Database: "orders", Functions: []string{"a.b"}}, narrows},
+		"another database":      {whole, &v1alpha1.PostgresGrant{Database: "payroll", Unrestricted: true}, "the request asks for more than its policy grants: database payroll: name less, or another policy"},
+		"more than was granted": {spec().Grant, &v1alpha1.PostgresGrant{Database: "orders", Unrestricted: true}, "the request asks for more than its policy grants: unrestricted: name less, or another policy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := policy.Narrow(test.policy, &v1alpha1.Grant{Postgres: test.request})
+			if test.refusal != "" {
+				if err == nil || err.Error() != test.refusal {
+					t.Fatalf("error %v, want %s", err, test.refusal)
+				}
+				return
+			}
+			if diff := cmp.Diff(whole, got); err != nil || diff != "" {
+				t.Errorf("%v\ngrant (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
 func TestNarrowOfANarrowedGrantSharesNothingWithThePolicy(t *testing.T) {
 	t.Parallel()
 	whole := spec().Grant

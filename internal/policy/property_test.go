@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,6 +16,7 @@ import (
 var conditions = []string{
 	"true", "false", `action.kind == "select"`, `action.hasWhere`, `"public.orders" in action.writes`,
 	`action.relations.exists(r, r.startsWith("public."))`, `action.access[3].name == "x"`, `task.groups[0] == "engineering"`,
+	`session.inTransaction`, `action.columns.exists(c, c.use == "output")`, `action.opaque != ""`, `action.calls[0].definer`,
 }
 
 func drawRules(t *rapid.T) []v1alpha1.Rule {
@@ -22,7 +24,7 @@ func drawRules(t *rapid.T) []v1alpha1.Rule {
 	for i := range rapid.IntRange(0, 6).Draw(t, "rules") {
 		rules = append(rules, v1alpha1.Rule{
 			Name:   string(rune('a' + i)),
-			Effect: rapid.SampledFrom([]v1alpha1.Effect{"Deny", "Hold", "Allow"}).Draw(t, "effect"),
+			Effect: rapid.SampledFrom([]v1alpha1.Effect{"Deny", "Hold", "HoldCommit", "Allow"}).Draw(t, "effect"),
 			When:   rapid.SampledFrom(conditions).Draw(t, "when"),
 		})
 	}
@@ -41,18 +43,119 @@ func drawAction(t *rapid.T) policy.Action {
 			Schema:    rapid.SampledFrom([]string{"public", "pg_catalog"}).Draw(t, "schema"),
 			Name:      rapid.SampledFrom([]string{"orders", "customers", "secrets", "pg_class"}).Draw(t, "name"),
 			Privilege: rapid.SampledFrom([]v1alpha1.RelationPrivilege{"SELECT", "INSERT", "UPDATE", "DELETE"}).Draw(t, "privilege"),
+			Via:       rapid.SampledFrom([]string{"", "", "view public.v"}).Draw(t, "via"),
 		})
 	}
+	for range rapid.IntRange(0, 2).Draw(t, "columns") {
+		a.Columns = append(a.Columns, policy.ColumnUse{
+			Schema: "public", Relation: rapid.SampledFrom([]string{"orders", "customers"}).Draw(t, "relation"),
+			Column: rapid.SampledFrom([]string{"id", "email", "*"}).Draw(t, "column"),
+			Use:    rapid.SampledFrom([]policy.Use{"output", "filter", "write", "copy", "call"}).Draw(t, "use"),
+		})
+	}
+	if rapid.IntRange(0, 4).Draw(t, "opaque") == 0 {
+		a.Opaque = "written in C"
+		a.Calls = []policy.Call{{Function: rapid.SampledFrom([]string{"public.refund", "audit.note"}).Draw(t, "called"), Opaque: rapid.Bool().Draw(t, "told")}}
+	}
+	a.NoCatalog = rapid.IntRange(0, 4).Draw(t, "catalog") == 0
 	a.Functions = rapid.SliceOfN(rapid.SampledFrom([]string{"public.refund", "public.wipe"}), 0, 1).Draw(t, "functions")
 	return a
 }
 
-func drawPolicy(t *rapid.T, rules []v1alpha1.Rule) *policy.Policy {
-	p, err := policy.Compile("p", spec(rules...))
+func drawContext(t *rapid.T) policy.Context {
+	c := context
+	c.Session.InTransaction = rapid.Bool().Draw(t, "transaction")
+	return c
+}
+
+func drawPolicy(t *rapid.T, rules []v1alpha1.Rule) *policy.Policy { return drawn(t, spec(rules...)) }
+
+func drawn(t *rapid.T, s v1alpha1.AccessPolicySpec) *policy.Policy {
+	p, err := policy.Compile("p", s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// width orders effects by what they let through.
+var width = map[v1alpha1.Effect]int{"Deny": 0, "Hold": 1, "HoldCommit": 2, "Allow": 3}
+
+func TestADenyRuleNeverWidens(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rules, action, c := drawRules(t), drawAction(t), drawContext(t)
+		denial := v1alpha1.Rule{Name: "denial", Effect: "Deny", When: rapid.SampledFrom(conditions).Draw(t, "denial")}
+		before, after := drawPolicy(t, rules).Decide(action, c), drawPolicy(t, append(rules, denial)).Decide(action, c)
+		if width[after.Effect] > width[before.Effect] {
+			t.Fatalf("%+v\n%+v", before, after)
+		}
+	})
+}
+
+func TestMaskingNeverWidens(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rules, action, c := drawRules(t), drawAction(t), drawContext(t)
+		inference := rapid.SampledFrom([]v1alpha1.Inference{"", "Refused", "Allowed"}).Draw(t, "inference")
+		open, closed := spec(rules...), masked(inference, rules...)
+		if rapid.Bool().Draw(t, "unrestricted") {
+			open.Grant.Postgres = &v1alpha1.PostgresGrant{Database: "orders", Unrestricted: true}
+			closed.Grant = open.Grant
+		}
+		before, after := drawn(t, open).Decide(action, c), drawn(t, closed).Decide(action, c)
+		if after.Effect != "Deny" && after.Effect != before.Effect {
+			t.Fatalf("%+v\n%+v", before, after)
+		}
+	})
+}
+
+func TestPG9_NoRuleLetsAMaskedColumnBeCopiedOrHandedOn(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		action := drawAction(t)
+		action.Columns = append(action.Columns, policy.ColumnUse{
+			Schema: "public", Relation: "customers", Column: rapid.SampledFrom([]string{"email", "card", "*"}).Draw(t, "masked"),
+			Use: rapid.SampledFrom([]policy.Use{"copy", "call"}).Draw(t, "leak"),
+		})
+		if got := drawn(t, masked("Allowed", drawRules(t)...)).Decide(action, drawContext(t)); got.Effect != "Deny" {
+			t.Fatalf("%+v", got)
+		}
+	})
+}
+
+func TestAHoldNeverBecomesAnAllow(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rules, action, c := drawRules(t), drawAction(t), drawContext(t)
+		all := drawPolicy(t, rules).Decide(action, c)
+		for _, r := range rules {
+			alone := drawPolicy(t, []v1alpha1.Rule{r}).Decide(action, c)
+			// Where no commit can be held the statement itself may be.
+			if strings.HasPrefix(alone.Message, "begin a transaction first") {
+				alone.Effect = "Hold"
+			}
+			if alone.Effect != "Allow" && alone.Rule == r.Name && width[all.Effect] > width[alone.Effect] {
+				t.Fatalf("rule %s alone: %s, with the others: %s", r.Name, alone.Effect, all.Effect)
+			}
+		}
+		if all.Effect == "HoldCommit" && !c.Session.InTransaction {
+			t.Fatalf("a commit is held where there is none: %+v", all)
+		}
+	})
+}
+
+// Sizes beyond those that cost estimates assume take another evaluation.
+func TestAnEvaluationThatCountsDecidesAlike(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p, action, c := drawPolicy(t, drawRules(t)), drawAction(t), drawContext(t)
+		long := c
+		long.Session.Application = strings.Repeat("x", 1000)
+		if diff := cmp.Diff(p.Decide(action, c), p.Decide(action, long)); diff != "" {
+			t.Fatal(diff)
+		}
+	})
 }
 
 func TestTheOrderOfRulesChangesNoEffect(t *testing.T) {
@@ -148,18 +251,4 @@ func FuzzCompile(f *testing.F) {
 			p.Decide(action("update", "UPDATE", "public.orders"), context)
 		}
 	})
-}
-
-func BenchmarkDecide(b *testing.B) {
-	p, err := policy.Compile("p", spec(
-		rule("no-unfiltered", "Deny", `action.access.exists(a, a.privilege in ["UPDATE", "DELETE"]) && !action.hasWhere`),
-		rule("hold-orders", "Hold", `"public.orders" in action.writes`),
-		rule("reads", "Allow", `action.kind == "select"`)))
-	if err != nil {
-		b.Fatal(err)
-	}
-	a := read("public.orders")
-	for b.Loop() {
-		p.Decide(a, context)
-	}
 }

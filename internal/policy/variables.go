@@ -32,7 +32,7 @@ var (
 	})
 	// The bytes of a binary value are nothing that a rule could read.
 	valueKind = newKind[Value]("Value", map[string]field{
-		"null":   truth(func(v *Value) bool { return v.Null }),
+		"isNull": truth(func(v *Value) bool { return v.Null }),
 		"binary": truth(func(v *Value) bool { return v.Binary }),
 		"text": text(func(v *Value) string {
 			if v.Binary {
