@@ -87,6 +87,10 @@ test-e2e: ## End-to-end tests on an embedded cluster, or on KUBECONFIG
 fuzz: ## Every fuzzer, FUZZTIME each (1m)
 	hack/fuzz.sh
 
+.PHONY: bench-postgres
+bench-postgres: ## What the PostgreSQL engine costs, as ratios to a bare relay (BENCH="--rounds 9" for more)
+	hack/bench-postgres.sh --publish docs/benchmarks.md $(BENCH)
+
 .PHONY: bench-lifecycle
 bench-lifecycle: ## Over 30 tasks: approve to first row, close to last byte, close to proof, request to ready
 	hack/bench-lifecycle.sh
