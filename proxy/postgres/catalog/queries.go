@@ -47,7 +47,7 @@ var queries = []query{
 	WHERE c.contype == 'f'`, "c.oid", "200001"),
 		4, maxOthers, (*loader).foreignKey},
 	{"functions", limited(`SELECT p.oid, n.nspname, p.proname, p.pronargs, p.pronargdefaults, p.provariadic >= '1'::pg_catalog.oid,
-	l.lanname, p.provolatile, p.prosecdef, p.prokind, p.prosrc, pg_catalog.pg_get_function_sqlbody(p.oid),
+	l.lanname, p.provolatile, p.prosecdef, p.prokind, CASE WHEN l.lanname == 'plpgsql' THEN pg_catalog.pg_get_functiondef(p.oid) ELSE p.prosrc END, pg_catalog.pg_get_function_sqlbody(p.oid),
 	pg_catalog.array_to_json(p.proconfig), pg_catalog.pg_get_userbyid(p.proowner), pg_catalog.array_to_json(p.proargnames),
 	EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid == 'pg_catalog.pg_proc'::pg_catalog.regclass
 		AND d.objid == p.oid AND d.deptype == 'e')

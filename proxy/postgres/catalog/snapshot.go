@@ -128,8 +128,9 @@ type Function struct {
 	Definer bool
 	// Kind is pg_proc.prokind: f, p, a, w.
 	Kind byte
-	// Body is prosrc. Atomic says that it is the statements of a body in BEGIN ATOMIC
-	// form instead, to be read under the snapshot's path.
+	// Body is prosrc; of PL/pgSQL the whole CREATE FUNCTION, as pg_get_functiondef
+	// writes it. Atomic says that it is the statements of a body in BEGIN ATOMIC form
+	// instead, to be read under the snapshot's path. Other languages have none.
 	Body   string
 	Atomic bool
 	// SearchPath that it sets for itself; nil is its caller's.

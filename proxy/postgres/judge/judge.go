@@ -3,19 +3,66 @@
 package judge
 
 import (
+	"sync"
+
+	"github.com/sallyport/sallyport/proxy/postgres/catalog"
+	"github.com/sallyport/sallyport/proxy/postgres/reach"
 	"github.com/sallyport/sallyport/proxy/postgres/sql"
 )
 
 // Judge reads texts. It is safe for concurrent use.
 type Judge struct {
+	cache *cache
+
+	mu    sync.Mutex
+	reach map[*catalog.Snapshot]*reach.Reach
 }
 
 // New remembers texts and what they mean up to about so many bytes.
-func New(bytes int) *Judge { return &Judge{} }
+func New(bytes int) *Judge {
+	return &Judge{cache: newCache(bytes), reach: map[*catalog.Snapshot]*reach.Reach{}}
+}
 
 // Read returns the statements of a text, in order; none for a text without a
 // statement. What cannot be read is one statement with Action.Unknown set. The
 // result is shared: callers do not change it.
 func (j *Judge) Read(text string, in sql.Session) []sql.Statement {
-	return sql.Read(text, in)
+	key := j.cache.key(text, in)
+	if statements, ok := j.cache.get(key); ok {
+		return statements
+	}
+	statements := j.read(text, in)
+	j.cache.add(key, statements)
+	return statements
+}
+
+func (j *Judge) read(text string, in sql.Session) []sql.Statement {
+	statements := sql.Read(text, in)
+	if in.Catalog == nil {
+		return statements
+	}
+	behind := j.behind(in.Catalog)
+	for i := range statements {
+		statements[i] = behind.Extend(statements[i], in.SearchPath)
+	}
+	return statements
+}
+
+// maxSnapshots is how many catalogs it looks behind at a time; sessions of one task
+// mostly share the newest.
+const maxSnapshots = 8
+
+// behind looks with one snapshot.
+func (j *Judge) behind(snapshot *catalog.Snapshot) *reach.Reach {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if known := j.reach[snapshot]; known != nil {
+		return known
+	}
+	if len(j.reach) >= maxSnapshots {
+		clear(j.reach)
+	}
+	r := reach.New(snapshot)
+	j.reach[snapshot] = r
+	return r
 }
