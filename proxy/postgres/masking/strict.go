@@ -1,0 +1,49 @@
+package masking
+
+import (
+	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/mask"
+)
+
+// choice gathers the masks that apply to one value.
+type choice struct {
+	mask mask.Mask
+	made bool
+}
+
+func (c *choice) add(m mask.Mask) {
+	if !c.made || stricter(m, c.mask) {
+		c.mask, c.made = m, true
+	}
+}
+
+func (c *choice) join(other choice) {
+	if other.made {
+		c.add(other.mask)
+	}
+}
+
+// stricter says whether a tells less of a value than b, and decides between two that
+// tell as much.
+func stricter(a, b mask.Mask) bool {
+	if x, y := telling(a), telling(b); x != y {
+		return x < y
+	}
+	return a.Reason < b.Reason
+}
+
+// telling ranks masks by what they tell of a value.
+func telling(m mask.Mask) int {
+	switch m.How {
+	case v1alpha1.MaskNull:
+		return 0
+	case v1alpha1.MaskConstant:
+		return 2
+	case v1alpha1.MaskHash:
+		return 3
+	case v1alpha1.MaskPartial:
+		return 4 + m.KeepLast
+	case v1alpha1.MaskRedact:
+	}
+	return 1
+}
