@@ -1,12 +1,12 @@
 package postgres
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
@@ -32,7 +32,7 @@ type client struct {
 	// interrupted says that the session must end: deadlines stay as they are.
 	interrupted bool
 	// torn says that a message was sent in part: nothing can follow it.
-	torn bool
+	torn atomic.Bool
 }
 
 // interrupt ends every blocking call. A client that still reads may take what is
@@ -74,7 +74,7 @@ func (c *client) write(raw []byte) error {
 		return nil
 	}
 	if _, err := c.Write(raw); err != nil {
-		c.torn = true
+		c.torn.Store(true)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
@@ -85,19 +85,22 @@ func (c *client) write(raw []byte) error {
 
 // farewell tells the client why its session ends, if it can still hear it.
 func (c *client) farewell(f *fault) {
-	if f == nil || c.torn {
+	if f == nil || c.torn.Load() {
 		return
 	}
 	_ = c.SetWriteDeadline(within(farewellTimeout))
 	_, _ = c.Write(wire.AppendError(nil, f.report("FATAL")))
 }
 
+// maxAhead bounds what a client that waits may send ahead, in bytes.
+const maxAhead = 1 << 20
+
 // watch reads ahead while the session waits, so that a client that leaves ends the
 // wait. The function that it returns ends the watch.
-func (c *client) watch(left context.CancelCauseFunc) (stop func()) {
+func (c *client) watch(left func(error)) (stop func()) {
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		for !c.reader.Full() {
+		for c.reader.Buffered() < maxAhead {
 			switch err := c.reader.Fill(); {
 			case errors.Is(err, os.ErrDeadlineExceeded):
 				return

@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/proxy/postgres/sql"
+	"github.com/sallyport/sallyport/proxy/postgres/wire"
 	"github.com/sallyport/sallyport/proxy/session"
 	"github.com/sallyport/sallyport/proxy/session/conformance"
 	"github.com/sallyport/sallyport/proxy/session/sessiontest"
@@ -81,12 +82,27 @@ func (d *driver) Connect(_ testing.TB, conn net.Conn, key sessiontest.Key) (conf
 	if err != nil {
 		return nil, err
 	}
-	return &pgClient{c, d.extended}, nil
+	return &pgClient{c, d.extended, conn.RemoteAddr().String()}, nil
 }
 
 type pgClient struct {
 	conn     *pgconn.PgConn
 	extended bool
+	address  string
+}
+
+// Cancel is a CancelRequest on a connection of its own.
+func (c *pgClient) Cancel() error {
+	conn, err := net.Dial("tcp", c.address)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	_, err = conn.Write(wire.AppendCancelRequest(nil, wire.BackendKey{ProcessID: c.conn.PID(), Secret: c.conn.SecretKey()}))
+	if err == nil {
+		_, err = io.Copy(io.Discard, conn)
+	}
+	return err
 }
 
 func (c *pgClient) Do(text string) error {

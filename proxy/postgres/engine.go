@@ -9,7 +9,9 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/grant"
+	"github.com/sallyport/sallyport/internal/mask"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 	"github.com/sallyport/sallyport/proxy/session"
@@ -63,6 +65,8 @@ type door interface {
 	AwaitGrant(context.Context, func(string) error) error
 	Dial(context.Context, map[string]string) (net.Conn, error)
 	Admit(context.Context, session.Operation) (session.Admission, error)
+	AwaitCommit(ctx context.Context, operation int64, rule, message string, held v1alpha1.HeldOperation, hold session.Hold) error
+	Masks() *mask.Set
 	Stream(context.Context, int64, []byte) error
 	Result(context.Context, record.Result) error
 }
@@ -130,8 +134,7 @@ func (e *Engine) session(ctx context.Context, c *client, s door, asked *request)
 	if err != nil {
 		return err
 	}
-	place.cancels(up.Cancel)
-	return e.relay(ctx, c, up, s)
+	return e.relay(ctx, c, up, s, place)
 }
 
 // reach waits for the grant and opens the session on the target. Meanwhile the

@@ -52,7 +52,7 @@ func (f *frontend) decideParse() error {
 	}
 	var operations []int64
 	if p.statement.reading != nil {
-		admission, err := f.session.Admit(f.ctx, session.Operation{Action: p.statement.reading.Action, Text: p.statement.text})
+		admission, err := f.admit(p.statement.reading, session.Operation{Text: p.statement.text, PrepareOnly: true})
 		if err != nil {
 			return f.refuse(p.name, err)
 		}
@@ -95,11 +95,10 @@ func (f *frontend) bind(frame wire.Frame) error {
 	if prepared == nil {
 		return f.refuse(name, &fault{code: codeNoStatement, message: fmt.Sprintf("prepared statement %q does not exist", b.Statement)})
 	}
-	made := &portal{reading: prepared.reading}
+	made := &portal{reading: prepared.reading, text: prepared.text}
 	if made.reading != nil {
-		admission, err := f.session.Admit(f.ctx, session.Operation{
-			Action: made.reading.Action, Text: prepared.text,
-			Values: bound(b), Literals: literals(b, *prepared.types.Load()),
+		admission, err := f.admit(made.reading, session.Operation{
+			Text: prepared.text, Values: bound(b), Literals: literals(b, *prepared.types.Load()),
 		})
 		if err != nil {
 			return f.refuse(name, err)
@@ -115,7 +114,8 @@ func (f *frontend) bind(frame wire.Frame) error {
 		}
 	}
 	f.portals.set(b.Portal, made)
-	return f.forward(&step{kind: stepBind, name: b.Portal, portal: made, operations: made.operations(), readings: made.readings()}, frame.Raw)
+	return f.forward(&step{kind: stepBind, name: b.Portal, portal: made, operations: made.operations(), readings: made.readings()},
+		f.client.reader.Held(0))
 }
 
 // describe asks for a statement's or portal's shape. Nothing runs.
@@ -153,6 +153,9 @@ func (f *frontend) execute(frame wire.Frame) error {
 		return f.refuse(refusalName, &fault{code: codeNoPortal, message: fmt.Sprintf("portal %q does not exist", e.Portal)})
 	}
 	s := &step{kind: stepExecute, portal: bound, operations: bound.operations(), readings: bound.readings(), copyIn: bound.copyIn(), drops: bound.drops}
+	if bound.reading != nil {
+		f.runs(&bound.reading.Action, bound.text)
+	}
 	if err := f.forward(s, frame.Raw); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/proxy/postgres/sql"
@@ -32,9 +33,31 @@ type frontend struct {
 	// undecided is a Parse that may be one operation with the Bind after it.
 	undecided *pendingParse
 
+	// ruled says that the policy has rules, which may ask for more than the text.
+	ruled bool
+	// holdTimeout is how long a statement is held.
+	holdTimeout time.Duration
+	// pathMoved says that search_path is no longer what the session began with.
+	pathMoved   bool
+	transaction transaction
+	hold        hold
+	observer    observer
+
 	statements scope[statement]
 	portals    scope[portal]
 	copying    copying
+}
+
+func (e *Engine) frontend(r *relay) *frontend {
+	state := r.session.State()
+	f := &frontend{relay: r, judge: e.options.Judge, limit: e.options.MaxMessage, segment: 1}
+	f.observer = observer{session: r.session, task: state.Task.ID}
+	if state.Grant != nil {
+		f.ruled = len(state.Grant.Policy.Rules) > 0
+		f.holdTimeout = time.Duration(state.Grant.Policy.Hold.TimeoutSeconds) * time.Second
+	}
+	f.prepareHold()
+	return f
 }
 
 // run ends with the client, or with an error.

@@ -27,15 +27,23 @@ type relay struct {
 	// utf8 says that client and target exchange UTF8.
 	utf8 atomic.Bool
 
+	// waiting for reviewers.
+	waiting waiting
+
 	once sync.Once
 	err  error
+	// stop ends what the frontend waits for.
+	stop context.CancelCauseFunc
 	// over is closed when err is set.
 	over chan struct{}
 }
 
 // relay tells the client that it may go on, and relays until either side ends.
-func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door) error {
+func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door, place *place) error {
 	r := &relay{client: c, up: up, session: s, pipeline: newPipeline(up.Status), over: make(chan struct{})}
+	f := e.frontend(r)
+	f.ctx, r.stop = context.WithCancelCause(ctx)
+	defer r.stop(nil)
 	var ready []byte
 	for _, p := range up.Parameters {
 		ready = wire.AppendParameterStatus(ready, p)
@@ -46,6 +54,7 @@ func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door) err
 	}
 	up.reader.SetLimits(wire.BackendLimits(e.options.MaxMessage))
 
+	place.cancels(r.cancel)
 	stop := context.AfterFunc(ctx, func() { r.end(context.Cause(ctx)) })
 	defer stop()
 	// What is recorded of the end must not fail because it is the end.
@@ -55,8 +64,8 @@ func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door) err
 		b := &backend{relay: r, ctx: results}
 		r.end(b.run())
 	})
-	f := &frontend{relay: r, ctx: ctx, judge: e.options.Judge, limit: e.options.MaxMessage, segment: 1}
 	err := f.run()
+	f.observer.close()
 	left := errors.Is(err, errLeft)
 	if left {
 		r.goodbye(&answers)
@@ -66,7 +75,9 @@ func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door) err
 	if r.pipeline.busy() {
 		c.abandon = func() { stopRunning(results, up) }
 	}
-	c.torn = c.torn || up.reader.Streaming()
+	if up.reader.Streaming() {
+		c.torn.Store(true)
+	}
 	if left {
 		return err
 	}
@@ -97,6 +108,7 @@ func (r *relay) end(err error) {
 	r.once.Do(func() {
 		r.err = err
 		close(r.over)
+		r.stop(err)
 		r.pipeline.fail(err)
 		r.client.interrupt()
 		_ = r.up.SetDeadline(past)

@@ -34,7 +34,7 @@ func (f *frontend) query(frame wire.Frame) error {
 		if i > 0 && len(text) > maxRepeated {
 			text = fmt.Sprintf("statement %d of operation %d", i+1, s.operations[0])
 		}
-		admission, err := f.session.Admit(f.ctx, session.Operation{Action: *action, Text: text})
+		admission, err := f.admit(&statements[i], session.Operation{Text: text})
 		if err != nil {
 			return f.refuseQuery(s, err)
 		}
@@ -49,7 +49,11 @@ func (f *frontend) query(frame wire.Frame) error {
 	if moves {
 		f.portals.move(f.segment)
 	}
-	return f.forwardQuery(s, frame.Raw)
+	for i := range statements {
+		f.runs(&statements[i].Action, q.Text)
+	}
+	// The frame may have moved while it was held.
+	return f.forwardQuery(s, f.client.reader.Held(0))
 }
 
 func (f *frontend) forwardQuery(s *step, message []byte) error {
@@ -140,6 +144,11 @@ func refusal(err error) (wire.Report, error) {
 	var refused *session.Refusal
 	var known *fault
 	switch {
+	case errors.Is(err, session.ErrWithdrawn):
+		return wire.Report{Severity: "ERROR", Code: codeCancelled, Message: "canceling statement due to user request",
+			Detail: "It was held for review; nothing of it has reached the target."}, nil
+	case errors.Is(err, errSkipped):
+		return wire.Report{Severity: "ERROR", Code: codeFailedTransaction, Message: err.Error()}, nil
 	case errors.As(err, &refused):
 		return wire.Report{Severity: "ERROR", Code: codeNotAllowed,
 			Message: fmt.Sprintf("refused by policy %q, rule %q: %s", refused.Decision.Policy, refused.Decision.Rule, refused.Decision.Message),

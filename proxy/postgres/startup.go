@@ -78,7 +78,7 @@ func (c *client) startTLS(raw net.Conn, config *tls.Config) error {
 	conn := tls.Server(raw, config)
 	if err := conn.Handshake(); err != nil {
 		// No message can follow a handshake that failed.
-		c.torn = true
+		c.torn.Store(true)
 		return err
 	}
 	state := conn.ConnectionState()

@@ -25,6 +25,8 @@ type portal struct {
 	operation int64
 	// reading of its statement; nil for an empty text.
 	reading *sql.Statement
+	// text of it.
+	text string
 	// drops is the prepared statement that it deallocates.
 	drops string
 	// ended says that its result is recorded; the pipeline's lock guards it.

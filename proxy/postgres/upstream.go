@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
+	"strings"
 
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 )
@@ -24,6 +26,20 @@ type Upstream struct {
 	reader *wire.Reader
 	// again opens another connection to the same server, verified the same way.
 	again func(context.Context) (net.Conn, error)
+}
+
+// major is the version of PostgreSQL that the target says it is, 0 if it does not.
+func (u *Upstream) major() int {
+	for _, p := range u.Parameters {
+		if p.Name == "server_version" {
+			digits := strings.IndexFunc(p.Value+".", func(r rune) bool { return r < '0' || r > '9' })
+			major, err := strconv.Atoi(p.Value[:digits])
+			if err == nil {
+				return major
+			}
+		}
+	}
+	return 0
 }
 
 // Cancel asks the target to cancel what this connection is doing. Like

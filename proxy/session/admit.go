@@ -44,6 +44,9 @@ func (s *Session) Admit(ctx context.Context, operation Operation) (Admission, er
 		return Admission{}, err
 	}
 	var withdrawn error
+	if decision.Effect == v1alpha1.EffectHold && operation.PrepareOnly {
+		decision.Effect, decision.Message = v1alpha1.EffectAllow, "it is held when it runs"
+	}
 	if decision.Effect == v1alpha1.EffectHold {
 		decision, state, withdrawn = s.review(ctx, number, operation, decision, state)
 	}

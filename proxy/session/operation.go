@@ -23,6 +23,9 @@ type Operation struct {
 	Literals []string
 	// InTransaction says that an explicit transaction is open.
 	InTransaction bool
+	// PrepareOnly says that nothing of it runs yet: what a rule would hold passes, and is
+	// held when it runs.
+	PrepareOnly bool
 	// Hold is how the engine lives through the wait; nil denies what would be held.
 	Hold *Hold
 }
