@@ -59,7 +59,7 @@ func BenchmarkScan(b *testing.B) {
 }
 
 // detecting is a set of detectors that redact, each named as what it detects.
-func detecting(tb testing.TB, detects ...v1alpha1.Detect) *Set {
+func detecting(tb fataler, detects ...v1alpha1.Detect) *Set {
 	tb.Helper()
 	var spec v1alpha1.MaskingPolicy
 	for _, d := range detects {
@@ -70,4 +70,9 @@ func detecting(tb testing.TB, detects ...v1alpha1.Detect) *Set {
 		tb.Fatal(err)
 	}
 	return set
+}
+
+type fataler interface {
+	Helper()
+	Fatal(...any)
 }

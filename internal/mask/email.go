@@ -22,17 +22,22 @@ func (f *finder) address(sign, after int) {
 
 // domain returns the end of a domain that begins at i: two labels at least, the last
 // of which is letters, as all top-level domains are (RFC 3696, section 2) but those in
-// Punycode; 0 if none is.
+// Punycode; 0 if none is. What is written right after the letters is not part of it.
 func (f *finder) domain(i int) (end int) {
 	for labels := 1; ; labels++ {
-		begin, alphabetic := i, true
-		for i < len(f.text) && inLabel(f.text[i]) {
-			alphabetic = alphabetic && (isLetter(f.text[i]) || f.text[i] >= 0x80)
+		begin := i
+		for i < len(f.text) && (isLetter(f.text[i]) || f.text[i] >= 0x80) {
 			i++
 		}
-		punycode := i-begin > 4 && f.text[begin]|0x20 == 'x' && f.text[begin+1]|0x20 == 'n' && f.text[begin+2] == '-'
-		if labels >= 2 && i-begin >= 2 && (alphabetic || punycode) {
-			end = i
+		letters := i
+		for i < len(f.text) && inLabel(f.text[i]) {
+			i++
+		}
+		if punycode := letters == begin+2 && f.has(letters, "--") && f.text[begin]|0x20 == 'x' && f.text[begin+1]|0x20 == 'n'; punycode {
+			letters = i
+		}
+		if labels >= 2 && letters-begin >= 2 {
+			end = letters
 		}
 		if i == begin || !f.is(i, '.') {
 			return end
