@@ -33,6 +33,8 @@ type AccessPolicy struct {
 
 // AccessPolicySpec is read from top to bottom: for which tasks, what they get,
 // what they may do with it, who reviews, and how a session runs.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.rules) || !self.rules.exists(r, r.effect in ['Hold', 'HoldCommit']) || (has(self.hold) && has(self.hold.requirements) && self.hold.requirements.size() > 0) || (has(self.review.requirements) && self.review.requirements.size() > 0)",message="a rule holds operations: name who answers in hold.requirements or review.requirements"
 type AccessPolicySpec struct {
 	// taskTypes are the types of task that this policy serves: `read`, `data-fix`.
 	// +required

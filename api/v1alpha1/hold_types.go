@@ -2,6 +2,8 @@ package v1alpha1
 
 // HoldPolicy is how operations are held that a rule with effect Hold or HoldCommit
 // names.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.requirements) || self.requirements.size() == 0 || self.requirements.exists(r, !has(r.fromTask))",message="fromTask cannot be in every requirement: the requester wrote that name"
 type HoldPolicy struct {
 	// requirements are who must say yes to a held operation; by default those of
 	// review. A policy that holds must have one or the other.
