@@ -31,7 +31,7 @@ func TestAnAccessPolicySaysForWhichTasksAndTargets(t *testing.T) {
 		{"as it stands", "", ""},
 		{"a name of 64 characters", put("/metadata/name", text(64)), "name has at most 63 characters"},
 		{"no spec", del("/spec"), "spec: Required value"},
-		{"a field that nobody enforces", put("/spec/masking", "{}"), "unknown field"},
+		{"a field that nobody enforces", put("/spec/quotas", "{}"), "unknown field"},
 		{"no task types", del("/spec/taskTypes"), "taskTypes: Required value"},
 		{"an empty list of task types", put("/spec/taskTypes", "[]"), "taskTypes"},
 		{"17 task types", put("/spec/taskTypes", list(17, `"t%d"`)), "taskTypes: Too many"},
@@ -89,6 +89,12 @@ func TestAnAccessPolicyGrantsNamedThings(t *testing.T) {
 		{"a function that is too long", put(postgres+"/functions", `["a.`+text(126)[1:]+`]`), "functions[0]"},
 		{"a function twice", put(postgres+"/functions", `["a.b","a.b"]`), "Duplicate value"},
 		{"65 functions", put(postgres+"/functions", list(65, `"a.f%d"`)), "functions: Too many"},
+		{"everything", put(postgres, `{"database":"orders","unrestricted":true}`), ""},
+		{"everything, and a relation", put(postgres+"/unrestricted", "true"), "unrestricted names nothing else"},
+		{"everything, and a sequence", put(postgres, `{"database":"orders","unrestricted":true,"sequences":["a.b"]}`), "unrestricted names nothing else"},
+		{"everything, and a function", put(postgres, `{"database":"orders","unrestricted":true,"functions":["a.b"]}`), "unrestricted names nothing else"},
+		{"everything, and empty lists", put(postgres, `{"database":"orders","unrestricted":true,"relations":[],"sequences":[],"functions":[]}`), ""},
+		{"not everything, and a relation", put(postgres+"/unrestricted", "false"), ""},
 	})
 }
 
@@ -107,6 +113,7 @@ func TestAnAccessPolicysRulesAreNamedAndPlain(t *testing.T) {
 		{"a rule with a condition too long", put(rule+"/when", text(4097)), "rules[0].when"},
 		{"a rule without an effect", del(rule + "/effect"), "effect: Required value"},
 		{"a rule with effect Hold", put(rule+"/effect", `"Hold"`), ""},
+		{"a rule with effect HoldCommit", put(rule+"/effect", `"HoldCommit"`), ""},
 		{"a rule with effect Allow", put(rule+"/effect", `"Allow"`), ""},
 		{"a rule with an unknown effect", put(rule+"/effect", `"Ignore"`), "Unsupported value"},
 		{"a message of two lines", put(rule+"/message", `"ask\nfirst"`), ""},
@@ -165,6 +172,92 @@ func TestREV4_AnAccessPolicySaysWhoReviews(t *testing.T) {
 	})
 }
 
+func TestREV4_AnAccessPolicySaysWhoAnswersHolds(t *testing.T) {
+	t.Parallel()
+	const (
+		hold     = "/spec/hold"
+		unasked  = "a rule holds operations: name who answers"
+		theTasks = "fromTask cannot be in every requirement"
+	)
+	held := put("/spec/rules/0/effect", `"Hold"`) + "," + put("/spec/review", `{"autoApprove":"true"}`)
+	gated := put("/spec/rules/0/effect", `"HoldCommit"`) + "," + put("/spec/review", `{"autoApprove":"true"}`)
+	creations(t, policy, []row{
+		{"nothing said of holds", del("/spec/rules"), ""},
+		{"an empty hold", put(hold, "{}"), ""},
+		{"a hold that nobody answers", held, unasked},
+		{"a held commit that nobody answers", gated, unasked},
+		{"a hold that an empty list answers", held + "," + put(hold, `{"requirements":[]}`), unasked},
+		{"a hold with its own requirements", held + "," + put(hold, `{"requirements":[{"name":"dba","groups":["dba"]}]}`), ""},
+		{"a held commit with its own requirements", gated + "," + put(hold, `{"requirements":[{"name":"dba","groups":["dba"]}]}`), ""},
+		{"autoApprove, and no rule that holds", put("/spec/review", `{"autoApprove":"true"}`), ""},
+		{"the task's reviewer alone", put(hold, `{"requirements":[{"name":"task","fromTask":"Reviewer"}]}`), theTasks},
+		{"the task's reviewer and another", put(hold, `{"requirements":[{"name":"task","fromTask":"Reviewer"},{"name":"dba","groups":["dba"]}]}`), ""},
+		{"a requirement that nobody fills", put(hold, `{"requirements":[{"name":"dba"}]}`), "say who may fill it"},
+		{"two requirements of one name", put(hold, `{"requirements":[{"name":"a","users":["x"]},{"name":"a","users":["y"]}]}`), "Duplicate value"},
+		{"nine requirements", put(hold, `{"requirements":`+list(9, `{"name":"r%d","groups":["dba"]}`)+`}`), "requirements: Too many"},
+		{"held for 4 seconds", put(hold, `{"timeoutSeconds":4}`), "timeoutSeconds"},
+		{"held for more than an hour", put(hold, `{"timeoutSeconds":3601}`), "timeoutSeconds"},
+		{"a commit held for 4 seconds", put(hold, `{"commitTimeoutSeconds":4}`), "commitTimeoutSeconds"},
+		{"a commit held for more than an hour", put(hold, `{"commitTimeoutSeconds":3601}`), "commitTimeoutSeconds"},
+		{"no wait for locks", put(hold, `{"lockTimeoutSeconds":0}`), "lockTimeoutSeconds"},
+		{"too long a wait for locks", put(hold, `{"lockTimeoutSeconds":601}`), "lockTimeoutSeconds"},
+		{"no time for statements", put(hold, `{"statementTimeoutSeconds":0}`), "statementTimeoutSeconds"},
+		{"too much time for statements", put(hold, `{"statementTimeoutSeconds":3601}`), "statementTimeoutSeconds"},
+		{"none held at once", put(hold, `{"maxOpen":0}`), "maxOpen"},
+		{"33 held at once", put(hold, `{"maxOpen":33}`), "maxOpen"},
+		{"no row images", put(hold, `{"rowImages":0}`), ""},
+		{"fewer than no row images", put(hold, `{"rowImages":-1}`), "rowImages"},
+		{"51 row images", put(hold, `{"rowImages":51}`), "rowImages"},
+	})
+}
+
+func TestAnAccessPolicyMasksNamedColumnsAndForms(t *testing.T) {
+	t.Parallel()
+	const masking = "/spec/masking"
+	columns := func(items string) string { return put(masking, `{"columns":[`+items+`]}`) }
+	column := func(mask string) string { return columns(`{"relation":"orders","column":"card","mask":` + mask + `}`) }
+	detectors := func(items string) string { return put(masking, `{"detectors":[`+items+`]}`) }
+	creations(t, policy, []row{
+		{"nothing masked", put(masking, "{}"), ""},
+		{"a column", columns(`{"relation":"orders","column":"card"}`), ""},
+		{"a column of another schema", columns(`{"schema":"audit","relation":"orders","column":"card"},{"relation":"orders","column":"card"}`), ""},
+		{"a column twice", columns(`{"relation":"orders","column":"card"},{"schema":"public","relation":"orders","column":"card"}`), "Duplicate value"},
+		{"a column without a relation", columns(`{"column":"card"}`), "relation: Required value"},
+		{"a relation without a column", columns(`{"relation":"orders"}`), "column: Required value"},
+		{"a column without a name", columns(`{"relation":"orders","column":""}`), "columns[0].column"},
+		{"a column with a control character", columns(`{"relation":"orders","column":"a\u0007"}`), "columns[0].column"},
+		{"a column that is too long", columns(`{"relation":"orders","column":` + text(64) + `}`), "columns[0].column"},
+		{"257 columns", put(masking, `{"columns":`+list(257, `{"relation":"orders","column":"c%d"}`)+`}`), "columns: Too many"},
+		{"a mask that keeps some", column(`{"how":"Partial","keepLast":4}`), ""},
+		{"a mask that keeps some, and not how many", column(`{"how":"Partial"}`), "keepLast belongs to how: Partial"},
+		{"a mask that keeps none", column(`{"how":"Partial","keepLast":0}`), "keepLast"},
+		{"a mask that keeps too much", column(`{"how":"Partial","keepLast":17}`), "keepLast"},
+		{"a mask that redacts and keeps", column(`{"keepLast":4}`), "keepLast belongs to how: Partial"},
+		{"a mask that hashes", column(`{"how":"Hash"}`), ""},
+		{"a mask that leaves nothing", column(`{"how":"Null"}`), ""},
+		{"a mask with a value of its own", column(`{"how":"Constant","constant":"n/a"}`), ""},
+		{"a mask with an empty value of its own", column(`{"how":"Constant","constant":""}`), ""},
+		{"a mask without its value", column(`{"how":"Constant"}`), "constant belongs to how: Constant"},
+		{"a mask that hashes a value of its own", column(`{"how":"Hash","constant":"n/a"}`), "constant belongs to how: Constant"},
+		{"a mask whose value is too long", column(`{"how":"Constant","constant":` + text(257) + `}`), "constant"},
+		{"a mask in a way that nobody knows", column(`{"how":"Blur"}`), "Unsupported value"},
+		{"every detector", detectors(`{"name":"a","detect":"PaymentCard"},{"name":"b","detect":"Email"},{"name":"c","detect":"Phone"},{"name":"d","detect":"IBAN"},` +
+			`{"name":"e","detect":"NationalID"},{"name":"f","detect":"IPAddress"},{"name":"g","detect":"JWT"},{"name":"h","detect":"PrivateKey"},{"name":"i","detect":"CloudKey"},` +
+			`{"name":"j","detect":"Pattern","pattern":"ticket-[0-9]+"}`), ""},
+		{"a detector of something unknown", detectors(`{"name":"a","detect":"Face"}`), "Unsupported value"},
+		{"a detector without a name", detectors(`{"detect":"Email"}`), "name: Required value"},
+		{"a detector's name in capitals", detectors(`{"name":"Mail","detect":"Email"}`), "detectors[0].name"},
+		{"two detectors of one name", detectors(`{"name":"a","detect":"Email"},{"name":"a","detect":"IBAN"}`), "Duplicate value"},
+		{"33 detectors", put(masking, `{"detectors":`+list(33, `{"name":"d%d","detect":"Email"}`)+`}`), "detectors: Too many"},
+		{"a pattern that is not there", detectors(`{"name":"a","detect":"Pattern"}`), "pattern belongs to detect: Pattern"},
+		{"a pattern beside a form", detectors(`{"name":"a","detect":"Email","pattern":"abc"}`), "pattern belongs to detect: Pattern"},
+		{"a pattern that is too short", detectors(`{"name":"a","detect":"Pattern","pattern":"ab"}`), "pattern"},
+		{"a pattern that is too long", detectors(`{"name":"a","detect":"Pattern","pattern":` + text(513) + `}`), "pattern"},
+		{"inference allowed", put(masking, `{"inference":"Allowed"}`), ""},
+		{"inference encouraged", put(masking, `{"inference":"Encouraged"}`), "Unsupported value"},
+	})
+}
+
 func TestAnAccessPolicyBoundsItsSessions(t *testing.T) {
 	t.Parallel()
 	creations(t, policy, []row{
@@ -180,6 +273,9 @@ func TestAnAccessPolicyBoundsItsSessions(t *testing.T) {
 		{"records on the disk", put("/spec/recording", `{"durability":"Disk"}`), ""},
 		{"records far away", put("/spec/recording", `{"durability":"Remote"}`), ""},
 		{"records in nobody's care", put("/spec/recording", `{"durability":"None"}`), "Unsupported value"},
+		{"no output kept", put("/spec/recording", `{"output":"Counts"}`), ""},
+		{"all output kept", put("/spec/recording", `{"output":"Full"}`), ""},
+		{"some output kept", put("/spec/recording", `{"output":"Some"}`), "Unsupported value"},
 		{"isolation reported", put("/spec/isolation", `"Reported"`), ""},
 		{"isolation ignored", put("/spec/isolation", `"Ignored"`), "Unsupported value"},
 	})
@@ -187,18 +283,28 @@ func TestAnAccessPolicyBoundsItsSessions(t *testing.T) {
 
 func TestAnAccessPolicyIsStrictByDefault(t *testing.T) {
 	t.Parallel()
-	spec := accepted(t, policy, del("/spec/grant/postgres/relations/0/schema")).Object["spec"].(map[string]any)
+	spec := accepted(t, policy, del("/spec/grant/postgres/relations/0/schema")+","+
+		put("/spec/masking", `{"columns":[{"relation":"orders","column":"card"}]}`)).Object["spec"].(map[string]any)
 	got := map[string]any{
 		"session": spec["session"], "recording": spec["recording"], "isolation": spec["isolation"], "review": spec["review"],
+		"hold": spec["hold"], "masking": spec["masking"],
 		"relations": spec["grant"].(map[string]any)["postgres"].(map[string]any)["relations"],
 	}
 	want := map[string]any{
 		"session":   map[string]any{"maxDurationSeconds": int64(3600), "maxConcurrent": int64(4), "controlLossSeconds": int64(60)},
-		"recording": map[string]any{"durability": "Process"},
+		"recording": map[string]any{"durability": "Process", "output": "Counts"},
 		"isolation": "Required",
 		"review": map[string]any{
 			"expiresAfterSeconds": int64(3600),
 			"requirements":        []any{map[string]any{"name": "dba", "groups": []any{"dba"}, "count": int64(1)}},
+		},
+		"hold": map[string]any{
+			"timeoutSeconds": int64(300), "commitTimeoutSeconds": int64(60), "lockTimeoutSeconds": int64(5),
+			"statementTimeoutSeconds": int64(60), "maxOpen": int64(4),
+		},
+		"masking": map[string]any{
+			"inference": "Refused",
+			"columns":   []any{map[string]any{"schema": "public", "relation": "orders", "column": "card", "mask": map[string]any{"how": "Redact"}}},
 		},
 		"relations": []any{map[string]any{"schema": "public", "name": "orders", "privileges": []any{"SELECT"}}},
 	}

@@ -31,6 +31,52 @@ spec:
   - {reviewer: alice, groups: [dba], verdict: Approve}
 `
 
+// held is the operation of a review of kind Statement, in JSON.
+const held = `{"id":"s1/7","point":"Statement","digest":"` + digest + `","rule":"look","kind":"delete","text":"DELETE FROM orders"}`
+
+const digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+func TestAnApprovalReviewShowsAHeldOperation(t *testing.T) {
+	t.Parallel()
+	const (
+		subject   = "/spec/question/subject"
+		operation = subject + "/held"
+	)
+	statement := put(subject+"/kind", `"Statement"`) + "," + put(operation, held)
+	with := func(field, value string) string { return statement + "," + put(operation+field, value) }
+	effect := func(fields string) string { return with("/effects", `[{"relation":"public.orders"`+fields+`}]`) }
+	creations(t, review, []row{
+		{"as it stands", statement, ""},
+		{"at its commit, with effects", with("/point", `"Commit"`) + "," + put(operation+"/effects", `[{"relation":"public.orders","updated":3,"images":[{"before":"{}","after":"{}"}],"note":"3 of 3"}]`), ""},
+		{"kind Statement without an operation", put(subject+"/kind", `"Statement"`), "held belongs to kind: Statement"},
+		{"an operation of kind Request", put(operation, held), "held belongs to kind: Statement"},
+		{"an operation without an id", with("/id", `""`), "held.id"},
+		{"an id that is too long", with("/id", text(65)), "held.id"},
+		{"held at another point", with("/point", `"Anywhere"`), "Unsupported value"},
+		{"without a digest", statement + "," + del(operation+"/digest"), "digest: Required value"},
+		{"a digest that is too short", with("/digest", text(63)), "held.digest"},
+		{"without a rule", statement + "," + del(operation+"/rule"), "rule: Required value"},
+		{"without a kind", statement + "," + del(operation+"/kind"), "kind: Required value"},
+		{"without a text", statement + "," + del(operation+"/text"), "text: Required value"},
+		{"the longest text", with("/text", text(16384)), ""},
+		{"a text that is too long", with("/text", text(16385)), "held.text"},
+		{"two equal values", with("/values", `["'a'","'a'"]`), ""},
+		{"257 values", with("/values", list(257, `"v%d"`)), "values: Too many"},
+		{"a value that is too long", with("/values", "["+text(16385)+"]"), "held.values[0]"},
+		{"129 relations read", with("/reads", list(129, `"a.r%d"`)), "reads: Too many"},
+		{"129 relations written", with("/writes", list(129, `"a.r%d"`)), "writes: Too many"},
+		{"fewer than no rows", with("/estimatedRows", "-1"), "estimatedRows"},
+		{"no rows", with("/estimatedRows", "0"), ""},
+		{"17 warnings", with("/warnings", list(17, `"w%d"`)), "warnings: Too many"},
+		{"a relation's effect twice", with("/effects", `[{"relation":"a.b"},{"relation":"a.b"}]`), "Duplicate value"},
+		{"65 relations' effects", with("/effects", list(65, `{"relation":"a.r%d"}`)), "effects: Too many"},
+		{"fewer than no rows inserted", effect(`,"inserted":-1`), "inserted"},
+		{"51 images", effect(`,"images":` + list(51, `{"after":"%d"}`)), "images: Too many"},
+		{"an image that is too long", effect(`,"images":[{"after":` + text(2049) + `}]`), "after"},
+		{"a field that nobody enforces", with("/plan", `"Seq Scan"`), "unknown field"},
+	})
+}
+
 func TestAnApprovalReviewAsksOneQuestion(t *testing.T) {
 	t.Parallel()
 	const question, decision = "/spec/question", "/spec/decisions/0"
@@ -40,7 +86,7 @@ func TestAnApprovalReviewAsksOneQuestion(t *testing.T) {
 		{"a field that nobody enforces", put(question+"/statement", "{}"), "unknown field"},
 		{"no question", del(question), "question: Required value"},
 		{"a question about nothing", del(question + "/subject"), "subject: Required value"},
-		{"a subject that is not served", put(question+"/subject/kind", `"Statement"`), "Unsupported value"},
+		{"a subject that is not served", put(question+"/subject/kind", `"PostReview"`), "Unsupported value"},
 		{"a question of nobody", del(question + "/requester"), "requester: Required value"},
 		{"a question without a task", del(question + "/task"), "task: Required value"},
 		{"a question without a reason", del(question + "/reason"), "reason: Required value"},
