@@ -73,6 +73,18 @@ func TestDecide(t *testing.T) {
 			action: drop,
 			want:   policy.Decision{Effect: "Deny", Rule: "grant", Message: "drop table is outside the grant, which covers the rows of named relations: ask for access under a policy that grants it"},
 		},
+		"a lock is covered by the relations that it names": {
+			action: action("lock", "SELECT", "public.orders"),
+			want:   policy.Decision{Effect: "Allow", Rule: "grant"},
+		},
+		"a lock on a relation outside the grant is denied": {
+			action: action("lock", "SELECT", "public.salaries"),
+			want:   policy.Decision{Effect: "Deny", Rule: "grant", Message: "the grant lacks SELECT on public.salaries: ask for access under a policy that grants it"},
+		},
+		"a lock on nothing is denied": {
+			action: policy.Action{Protocol: "postgres", Kind: "lock"},
+			want:   policy.Decision{Effect: "Deny", Rule: "grant", Message: "lock is outside the grant, which covers the rows of named relations: ask for access under a policy that grants it"},
+		},
 		"another protocol is denied": {
 			action: policy.Action{Protocol: "ssh", Kind: "select"},
 			want:   policy.Decision{Effect: "Deny", Rule: "grant", Message: "the policy grants nothing for protocol ssh: ask for access under a policy that grants it"},

@@ -103,24 +103,36 @@ func TestTheExamplesOfThePageDoWhatItSays(t *testing.T) {
 
 func TestTheSamplePoliciesDoWhatTheirFirstLinesSay(t *testing.T) {
 	t.Parallel()
-	const reading, repairing = "accesspolicy-orders-read.yaml", "accesspolicy-orders-fix.yaml"
+	const reading, repairing, cleaning = "accesspolicy-orders-read.yaml", "accesspolicy-orders-fix.yaml", "accesspolicy-orders-cleanup.yaml"
+	remove := action("delete", "DELETE", "public.orders")
+	some := remove
+	some.HasWhere = true
 	for name, test := range map[string]struct {
 		file   string
 		action policy.Action
 		effect v1alpha1.Effect
 	}{
-		"reading reads orders":             {reading, read("public.orders"), "Allow"},
-		"reading reads customers":          {reading, read("public.customers"), "Allow"},
-		"reading repairs nothing":          {reading, action("update", "UPDATE", "public.orders"), "Deny"},
-		"repairing reads customers":        {repairing, read("public.customers"), "Allow"},
-		"repairing repairs orders":         {repairing, action("update", "UPDATE", "public.orders"), "Allow"},
-		"repairing leaves customers alone": {repairing, action("update", "UPDATE", "public.customers"), "Deny"},
-		"repairing deletes nothing":        {repairing, action("delete", "DELETE", "public.orders"), "Deny"},
-		"repairing drops nothing":          {repairing, drop, "Deny"},
+		"a delete without WHERE waits":       {cleaning, remove, "Hold"},
+		"every other change is gated":        {cleaning, some, "HoldCommit"},
+		"a change is gated":                  {cleaning, action("update", "UPDATE", "public.orders"), "HoldCommit"},
+		"reading waits for nobody":           {cleaning, read("public.orders"), "Allow"},
+		"whom an order belongs to is masked": {cleaning, using("output", "email"), "Allow"},
+		"nobody searches by it":              {cleaning, using("filter", "name"), "Deny"},
+		"nobody copies it":                   {cleaning, using("copy", "email"), "Deny"},
+		"reading reads orders":               {reading, read("public.orders"), "Allow"},
+		"reading reads customers":            {reading, read("public.customers"), "Allow"},
+		"reading repairs nothing":            {reading, action("update", "UPDATE", "public.orders"), "Deny"},
+		"repairing reads customers":          {repairing, read("public.customers"), "Allow"},
+		"repairing repairs orders":           {repairing, action("update", "UPDATE", "public.orders"), "Allow"},
+		"repairing leaves customers alone":   {repairing, action("update", "UPDATE", "public.customers"), "Deny"},
+		"repairing deletes nothing":          {repairing, action("delete", "DELETE", "public.orders"), "Deny"},
+		"repairing drops nothing":            {repairing, drop, "Deny"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := mustCompile(t, sample(t, test.file)).Decide(test.action, context); got.Effect != test.effect {
+			inside := context
+			inside.Session.InTransaction = true
+			if got := mustCompile(t, sample(t, test.file)).Decide(test.action, inside); got.Effect != test.effect {
 				t.Errorf("%s by rule %s, want %s", got.Effect, got.Rule, test.effect)
 			}
 		})

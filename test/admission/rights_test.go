@@ -246,7 +246,7 @@ func TestTheSamplesApplyAndMean(t *testing.T) {
 	if name, _, _ := unstructured.NestedString(request.Object, "spec", "requester", "username"); name != "bob" {
 		t.Errorf("the requester is %q, want bob", name)
 	}
-	for _, policy := range []string{"orders-read", "orders-fix"} {
+	for _, policy := range []string{"orders-read", "orders-fix", "orders-cleanup"} {
 		c.await(t, "bob", bob.Groups, v1alpha1.VerbUse, "accesspolicies", "payments", policy)
 		c.await(t, "alice", alice.Groups, v1alpha1.VerbReview, "accesspolicies", "payments", policy)
 		c.await(t, "carol", nil, v1alpha1.VerbReview, "accesspolicies", "payments", policy)
