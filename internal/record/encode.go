@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -25,6 +26,8 @@ func appendEvent(dst []byte, event *Event) ([]byte, bool) {
 		return appendVerdict(dst, event.Verdict)
 	case event.Type == EventResult && event.Result != nil:
 		return appendResult(dst, event.Result)
+	case event.Type == EventOutput && event.Output != nil:
+		return appendOutput(dst, event.Output)
 	}
 	return dst, false
 }
@@ -72,7 +75,7 @@ func appendVerdict(dst []byte, v *Verdict) ([]byte, bool) {
 }
 
 func appendResult(dst []byte, r *Result) ([]byte, bool) {
-	if !bare(r.Tag) || !bare(r.Error) {
+	if !bare(r.Tag) || !bare(r.Error) || len(r.Masked) > 0 {
 		return dst, false
 	}
 	dst = append(dst, `,"result":{"operation":`...)
@@ -90,6 +93,28 @@ func appendResult(dst []byte, r *Result) ([]byte, bool) {
 	}
 	if r.Error != "" {
 		dst = appendString(dst, `,"error":"`, r.Error)
+	}
+	return append(dst, "}}"...), true
+}
+
+func appendOutput(dst []byte, o *Output) ([]byte, bool) {
+	if len(o.Columns) > 0 {
+		return dst, false
+	}
+	dst = append(dst, `,"output":{"operation":`...)
+	dst = strconv.AppendInt(dst, o.Operation, 10)
+	if o.Rows != 0 {
+		dst = append(dst, `,"rows":`...)
+		dst = strconv.AppendInt(dst, o.Rows, 10)
+	}
+	if o.Bytes != 0 {
+		dst = append(dst, `,"bytes":`...)
+		dst = strconv.AppendInt(dst, o.Bytes, 10)
+	}
+	if len(o.Data) > 0 {
+		dst = append(dst, `,"data":"`...)
+		dst = base64.StdEncoding.AppendEncode(dst, o.Data)
+		dst = append(dst, '"')
 	}
 	return append(dst, "}}"...), true
 }

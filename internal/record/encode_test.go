@@ -15,7 +15,7 @@ func TestEventsAreEncodedAsEncodingJSONDoes(t *testing.T) {
 		text := rapid.OneOf(rapid.StringMatching(`[ -~]{0,12}`), rapid.String())
 		event := Event{Sequence: rapid.Int64().Draw(t, "seq"), Time: time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "time"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds")).UTC()}
 		number := rapid.Int64().Draw(t, "operation")
-		switch event.Type = rapid.SampledFrom([]EventType{EventOperation, EventVerdict, EventResult, EventNotice}).Draw(t, "type"); event.Type {
+		switch event.Type = rapid.SampledFrom([]EventType{EventOperation, EventVerdict, EventResult, EventOutput, EventNotice}).Draw(t, "type"); event.Type {
 		case EventOperation:
 			event.Operation = &Operation{ID: number, Kind: text.Draw(t, "kind"), Text: Text(text.Draw(t, "text")), More: rapid.Bool().Draw(t, "more")}
 			for range rapid.IntRange(0, 3).Draw(t, "values") {
@@ -25,6 +25,8 @@ func TestEventsAreEncodedAsEncodingJSONDoes(t *testing.T) {
 			event.Verdict = &Verdict{Operation: number, Effect: text.Draw(t, "effect"), Policy: text.Draw(t, "policy"), Rule: text.Draw(t, "rule"), Message: text.Draw(t, "message")}
 		case EventResult:
 			event.Result = &Result{Operation: number, Tag: text.Draw(t, "tag"), Rows: rapid.Int64().Draw(t, "rows"), Bytes: rapid.Int64().Draw(t, "bytes"), Error: text.Draw(t, "error")}
+		case EventOutput:
+			event.Output = &Output{Operation: number, Rows: rapid.Int64().Draw(t, "rows"), Bytes: rapid.Int64().Draw(t, "bytes"), Data: rapid.SliceOf(rapid.Byte()).Draw(t, "data")}
 		default:
 			event.Notice = text.Draw(t, "notice")
 		}
@@ -44,6 +46,7 @@ func TestTheEventsOfAnOrdinaryOperationNeedNoReflection(t *testing.T) {
 		{Type: EventOperation, Operation: &Operation{ID: 1, Kind: "select", Text: "SELECT 1", Values: []Text{"'x'", "NULL"}}},
 		{Type: EventVerdict, Verdict: &Verdict{Operation: 1, Effect: "Allow", Policy: "p", Rule: "grant"}},
 		{Type: EventResult, Result: &Result{Operation: 1, Tag: "SELECT 1", Rows: 1, Bytes: 11}},
+		{Type: EventOutput, Output: &Output{Operation: 1, Rows: 1, Bytes: 11, Data: []byte("x")}},
 	} {
 		if _, ok := appendEvent(nil, &event); !ok {
 			t.Error(event.Type)

@@ -24,6 +24,9 @@ const (
 	EventVerdict EventType = "verdict"
 	// EventResult is what the target answered: tag, rows, error code.
 	EventResult EventType = "result"
+	// EventOutput is a block of the rows that the client got of an operation. It
+	// comes before the result.
+	EventOutput EventType = "output"
 	// EventStream is a chunk of a stream towards the target (COPY data): length
 	// and hash, before it is forwarded.
 	EventStream EventType = "stream"
@@ -47,6 +50,7 @@ type Event struct {
 	Verdict   *Verdict   `json:"verdict,omitempty"`
 	Result    *Result    `json:"result,omitempty"`
 	Stream    *Stream    `json:"stream,omitempty"`
+	Output    *Output    `json:"output,omitempty"`
 	Notice    string     `json:"notice,omitempty"`
 	End       *End       `json:"end,omitempty"`
 }
@@ -121,6 +125,8 @@ type Result struct {
 	Rows      int64  `json:"rows,omitempty"`
 	Bytes     int64  `json:"bytes,omitempty"`
 	Error     string `json:"error,omitempty"`
+	// Masked is how many values were masked, by why: "column public.orders.email".
+	Masked map[string]int64 `json:"masked,omitempty"`
 }
 
 // Stream is a chunk towards the target.

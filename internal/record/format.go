@@ -9,14 +9,18 @@ import (
 )
 
 // Version of the format that the writer writes.
-const Version = "0.1"
+const Version = "0.2"
+
+// versions are those that are read.
+var versions = []string{"0.1", Version}
 
 const (
 	formatName = "sallyport-recording"
-	// The domains keep a header's hash, an event's hash, and hashes of other
-	// programs apart.
-	headerDomain = "sallyport/recording/0.1/header\x00"
-	eventDomain  = "sallyport/recording/0.1/event\x00"
+	// The domains keep a header's hash, an event's hash, hashes of other versions and
+	// of other programs apart. The version stands between the two parts.
+	domain       = "sallyport/recording/"
+	headerDomain = "/header\x00"
+	eventDomain  = "/event\x00"
 
 	// hashPrefix and the hash close every event's line; the hash covers all before.
 	hashPrefix = `,"hash":"`
@@ -44,12 +48,12 @@ type Hash [sha256.Size]byte
 // String is the hash in hex.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
-func headerHash(line []byte) Hash {
-	return sum(headerDomain, nil, line)
+func headerHash(version string, line []byte) Hash {
+	return sum(domain+version+headerDomain, nil, line)
 }
 
-func eventHash(previous Hash, covered []byte) Hash {
-	return sum(eventDomain, previous[:], covered)
+func eventHash(version string, previous Hash, covered []byte) Hash {
+	return sum(domain+version+eventDomain, previous[:], covered)
 }
 
 func sum(domain string, previous, covered []byte) Hash {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 )
 
 // Reader reads a recording event by event, and checks its chain on the way. It
@@ -65,13 +66,13 @@ func NewReader(in io.Reader) (*Reader, error) {
 	if err := strict(line, &r.header); err != nil || r.header.Format != formatName {
 		return nil, r.corrupt("this is no header of a recording")
 	}
-	if r.header.Version != Version {
-		return nil, fmt.Errorf("%w: %q, not %q", ErrVersion, r.header.Version, Version)
+	if !slices.Contains(versions, r.header.Version) {
+		return nil, fmt.Errorf("%w: %q, not one of %q", ErrVersion, r.header.Version, versions)
 	}
 	if err := errors.Join(CheckIdentifier(r.header.Session), CheckIdentifier(r.header.RequestUID)); err != nil {
 		return nil, r.corrupt(err.Error())
 	}
-	r.hash = headerHash(line)
+	r.hash = headerHash(r.header.Version, line)
 	r.head.Session = r.header.Session
 	r.advance(line)
 	return r, nil
@@ -106,7 +107,7 @@ func (r *Reader) read() (Event, error) {
 	if err != nil {
 		return Event{}, r.corrupt(err.Error())
 	}
-	if want := eventHash(r.hash, covered); hash != want {
+	if want := eventHash(r.header.Version, r.hash, covered); hash != want {
 		return Event{}, r.corrupt("its hash does not follow from the line before: this line, or the order of lines, was changed")
 	}
 	var event Event

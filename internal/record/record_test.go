@@ -41,7 +41,11 @@ func session(t testing.TB) ([]byte, []record.Head) {
 		{Type: record.EventNotice, Notice: "waiting for approval"},
 		{Type: record.EventOperation, Operation: &record.Operation{ID: 1, Kind: "select", Text: "SELECT * FROM orders WHERE id = $1", Values: []record.Text{"42", "\xff\x00"}}},
 		{Type: record.EventVerdict, Verdict: &record.Verdict{Operation: 1, Effect: "Allow", Policy: "orders-read", Rule: "grant"}},
+		{Type: record.EventHold, Hold: &record.Hold{Operation: 1, Review: "pay-1423-1", Point: "Statement", Digest: strings.Repeat("cd", 32)}},
+		{Type: record.EventOutput, Output: &record.Output{Operation: 1, Columns: []record.Column{{Name: "id", Type: 23}, {Name: "e\x1bmail", Type: 25, Binary: true}}}},
+		{Type: record.EventOutput, Output: &record.Output{Operation: 1, Rows: 1, Bytes: 16, Data: []byte("\x28\xb5\x2f\xfd")}},
 		{Type: record.EventResult, Result: &record.Result{Operation: 1, Tag: "SELECT 1", Rows: 1, Bytes: 120}},
+		{Type: record.EventResult, Result: &record.Result{Operation: 1, Tag: "SELECT 1", Masked: map[string]int64{"column public.orders.email": 3, "detector card": 1}}},
 		{Type: record.EventStream, Stream: &record.Stream{Operation: 1, Bytes: 3, SHA256: strings.Repeat("ab", 32)}},
 		{Type: record.EventEnd, End: &record.End{Reason: "the client left", Allowed: 1}},
 	} {
@@ -71,7 +75,7 @@ func TestARecordingIsReadAsItWasWritten(t *testing.T) {
 	if diff := cmp.Diff(&start, summary.Start); diff != "" {
 		t.Error(diff)
 	}
-	if last := heads[len(heads)-1]; !last.Complete || last.Sequence != 7 || last != summary.Head {
+	if last := heads[len(heads)-1]; !last.Complete || last.Sequence != 11 || last != summary.Head {
 		t.Errorf("head %+v, read %+v", last, summary.Head)
 	}
 }

@@ -2,6 +2,7 @@ package record
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -13,6 +14,9 @@ const (
 	maxMessage    = 8 << 10
 	maxAttribute  = 1 << 10
 	maxAttributes = 32
+	maxColumn     = 64
+	// maxCounts is as many as a policy can have masks.
+	maxCounts = 512
 )
 
 // valueOverhead is what a value costs beside its bytes, so that a million empty
@@ -105,13 +109,34 @@ func bounded(event Event) Event {
 	case event.Result != nil:
 		result := *event.Result
 		result.Tag, result.Error = clip(result.Tag, maxAttribute), clip(result.Error, maxMessage)
+		result.Masked = boundedCounts(result.Masked)
 		event.Result = &result
+	case event.Output != nil && len(event.Output.Columns) > 0:
+		output := *event.Output
+		output.Columns = slices.Clone(output.Columns)
+		for i := range output.Columns {
+			output.Columns[i].Name = clip(output.Columns[i].Name, maxColumn)
+		}
+		event.Output = &output
 	case event.End != nil:
 		end := *event.End
 		end.Reason = clip(end.Reason, maxMessage)
 		event.End = &end
 	}
 	return event
+}
+
+func boundedCounts(counts map[string]int64) map[string]int64 {
+	if len(counts) == 0 {
+		return nil
+	}
+	kept := make(map[string]int64, len(counts))
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		if len(kept) < maxCounts {
+			kept[clip(reason, maxAttribute)] += counts[reason]
+		}
+	}
+	return kept
 }
 
 func boundedStart(start Start) Start {

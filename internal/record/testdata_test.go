@@ -16,6 +16,7 @@ func TestEveryReleasedVersionIsReadForEver(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]string{
 		"0.1": "fd0d",
+		"0.2": "e39f",
 	} {
 		file := filepath.Join("testdata", version, "session.rec")
 		data, heads := session(t)

@@ -50,7 +50,7 @@ func NewWriter(out io.Writer, start Start, now func() time.Time) (*Writer, error
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{out: out, now: now, hash: headerHash(header), head: Head{Session: start.Session}}
+	w := &Writer{out: out, now: now, hash: headerHash(Version, header), head: Head{Session: start.Session}}
 	w.buffer.Write(header)
 	w.buffer.WriteByte('\n')
 	start = boundedStart(start)
@@ -168,7 +168,7 @@ func (w *Writer) encode(event Event, hash *Hash) error {
 		return fmt.Errorf("encode event %d: %w", event.Sequence, err)
 	}
 	w.buffer.Truncate(w.buffer.Len() - len("}"))
-	*hash = eventHash(*hash, w.buffer.Bytes()[begin:])
+	*hash = eventHash(Version, *hash, w.buffer.Bytes()[begin:])
 	w.buffer.WriteString(hashPrefix)
 	w.buffer.Write(hex.AppendEncode(w.buffer.AvailableBuffer(), hash[:]))
 	w.buffer.WriteString(hashSuffix + "\n")

@@ -1,0 +1,81 @@
+package record
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Output is a block of the messages with rows that the client got of an operation,
+// after masking. The blocks of an operation, one after the other, are its messages;
+// a message may go on from one block to the next.
+type Output struct {
+	Operation int64 `json:"operation"`
+	// Columns of the result, in the first block of each result that has any.
+	Columns []Column `json:"columns,omitempty"`
+	// Rows that begin in this block.
+	Rows int64 `json:"rows,omitempty"`
+	// Bytes of the block; Data are those, compressed with zstd (RFC 8878).
+	Bytes int64  `json:"bytes,omitempty"`
+	Data  []byte `json:"data,omitempty"`
+}
+
+// Column of a result.
+type Column struct {
+	Name string `json:"name"`
+	// Type by OID.
+	Type   uint32 `json:"type"`
+	Binary bool   `json:"binary,omitempty"`
+}
+
+const (
+	// MaxBlock is the most that one Output holds, in bytes.
+	MaxBlock = 256 << 10
+	// MaxBlockColumns is how many columns may stand beside a block's data; more have
+	// an Output of their own.
+	MaxBlockColumns = 256
+)
+
+// encoder compresses blocks of all sessions of the process; its window is no larger
+// than a block.
+var encoder = sync.OnceValues(func() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(MaxBlock),
+		zstd.WithEncoderCRC(false), zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true))
+})
+
+var decoder = sync.OnceValues(func() (*zstd.Decoder, error) {
+	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxBlock),
+		zstd.WithDecoderMaxWindow(MaxBlock), zstd.WithDecoderLowmem(true))
+})
+
+// Compress appends a block's data to dst.
+func Compress(dst, block []byte) ([]byte, error) {
+	if len(block) > MaxBlock {
+		return dst, fmt.Errorf("a block of %d bytes, more than %d", len(block), MaxBlock)
+	}
+	e, err := encoder()
+	if err != nil {
+		return dst, fmt.Errorf("compress output: %w", err)
+	}
+	return e.EncodeAll(block, dst), nil
+}
+
+// Messages is the block, decompressed.
+func (o *Output) Messages() ([]byte, error) {
+	if len(o.Data) == 0 {
+		return nil, nil
+	}
+	d, err := decoder()
+	if err != nil {
+		return nil, fmt.Errorf("decompress output: %w", err)
+	}
+	block, err := d.DecodeAll(o.Data, nil)
+	if err != nil {
+		return nil, fmt.Errorf("decompress output: %w", err)
+	}
+	if int64(len(block)) != o.Bytes {
+		return nil, fmt.Errorf("a block of %d bytes that says %d", len(block), o.Bytes)
+	}
+	return block, nil
+}
