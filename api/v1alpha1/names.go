@@ -50,3 +50,7 @@ const (
 // AnnotationAbandon, set on a Closing request by a holder of VerbAbandon, ends
 // it unproved; its value is the reason.
 const AnnotationAbandon = GroupName + "/abandon"
+
+// AnnotationWithdrawn, set by the manager on a review of kind Statement, says since
+// when nobody waits for its answer: the client cancelled, or left.
+const AnnotationWithdrawn = GroupName + "/withdrawn"

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sallyport/sallyport/internal/control"
+	"github.com/sallyport/sallyport/internal/control/client"
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/record/store/volume"
 	"github.com/sallyport/sallyport/proxy/postgres"
@@ -56,7 +57,7 @@ func run(ctx context.Context, o options, log logr.Logger) error {
 	status := newStatus(source, listener.Addr())
 	task, err := session.NewTask(session.Options{
 		Protocol: "postgres", Recordings: recordings, Dial: postgres.Dialer{}.Dial,
-		Certificate: source.Certificate, Authenticate: authenticate(source),
+		Certificate: source.Certificate, Authenticate: authenticate(source), Hold: holder(source),
 		Report: status.sessions, LastContact: source.LastContact, Now: time.Now, Log: log.WithName("session"),
 	})
 	if err != nil {
@@ -137,6 +138,14 @@ func ignoreEnd(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
+}
+
+// holder is nil for a source that has nobody to ask: a grant file.
+func holder(source control.Source) session.Holder {
+	if reviewed, ok := source.(*client.Client); ok {
+		return reviewed.Hold
+	}
+	return nil
 }
 
 func authenticate(source control.Source) func(context.Context, grant.Secret) (string, error) {

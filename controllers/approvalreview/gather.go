@@ -46,6 +46,9 @@ func gather(ctx context.Context, reader client.Reader, key ctrl.Request) (*scope
 	return s, nil
 }
 
+// held says that the review is about one operation.
+func (s *scope) held() bool { return s.review.Spec.Question.Subject.Kind == v1alpha1.SubjectStatement }
+
 func (s *scope) decided() bool { return s.review.Status.Outcome != "" }
 
 // withdrawn is why the question no longer stands; empty while it does.
@@ -58,6 +61,9 @@ func (s *scope) withdrawn() string {
 	}
 	if ended := s.request.Status.Ended; ended != nil {
 		return "the request has ended: " + ended.Message
+	}
+	if s.held() && s.review.Annotations[v1alpha1.AnnotationWithdrawn] != "" {
+		return "its client no longer waits: cancelled, or gone"
 	}
 	var policy, target v1alpha1.Bound
 	if s.policy != nil {

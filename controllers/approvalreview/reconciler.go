@@ -6,6 +6,7 @@ package approvalreview
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -29,6 +30,7 @@ type Reconciler struct {
 }
 
 // +kubebuilder:rbac:groups=access.sallyport.dev,resources=approvalreviews;taskaccessrequests;accesspolicies;accesstargets,verbs=get;list;watch
+// +kubebuilder:rbac:groups=access.sallyport.dev,resources=approvalreviews,verbs=delete
 // +kubebuilder:rbac:groups=access.sallyport.dev,resources=approvalreviews/status,verbs=get;patch
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
@@ -36,8 +38,11 @@ type Reconciler struct {
 // Reconcile counts one review.
 func (r *Reconciler) Reconcile(ctx context.Context, key ctrl.Request) (ctrl.Result, error) {
 	s, err := gather(ctx, r.Client, key)
-	if err != nil || s == nil || s.decided() {
+	if err != nil || s == nil {
 		return ctrl.Result{}, err
+	}
+	if s.decided() {
+		return r.retire(ctx, s)
 	}
 	held := r.count(ctx, s)
 	if s.result.Outcome != "" {
@@ -74,6 +79,25 @@ func (r *Reconciler) count(ctx context.Context, s *scope) error {
 		Identities: r.Identities,
 	})
 	return err
+}
+
+// keepHeld is how long the review of a held operation stays after its outcome: the
+// recording keeps what was decided, a namespace need not.
+const keepHeld = 24 * time.Hour
+
+// retire removes the review of a held operation once it has been over for long. That of
+// a request goes with its request.
+func (r *Reconciler) retire(ctx context.Context, s *scope) (ctrl.Result, error) {
+	if !s.held() || s.review.Status.DecidedAt == nil {
+		return ctrl.Result{}, nil
+	}
+	if due := s.review.Status.DecidedAt.Add(keepHeld); r.Now().Before(due) {
+		return ctrl.Result{RequeueAfter: untilDeadline(due, r.Now())}, nil
+	}
+	if err := r.Delete(ctx, s.review, client.Preconditions{UID: &s.review.UID}); client.IgnoreNotFound(err) != nil {
+		return ctrl.Result{}, fmt.Errorf("remove review %s: %w", s.review.Name, err)
+	}
+	return ctrl.Result{}, nil
 }
 
 // untilDeadline is never nothing: a timer that fires early must come again.

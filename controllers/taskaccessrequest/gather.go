@@ -57,7 +57,8 @@ func (r *Reconciler) namespacePolicies(ctx context.Context, namespace string) ([
 // asks about another request is nobody's.
 func ofRequest(ctx context.Context, reader client.Reader, request *v1alpha1.TaskAccessRequest) (*v1alpha1.ApprovalReview, error) {
 	review, err := lookup.Find[v1alpha1.ApprovalReview](ctx, reader, request.Namespace, reviewName(request))
-	if err != nil || review == nil || review.Spec.Question.Subject.Request.UID != string(request.UID) {
+	if err != nil || review == nil || review.Spec.Question.Subject.Kind != v1alpha1.SubjectRequest ||
+		review.Spec.Question.Subject.Request.UID != string(request.UID) {
 		return nil, err
 	}
 	return review, nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/credential"
+	"github.com/sallyport/sallyport/internal/policy"
 )
 
 // recheck is how soon a grant that something withholds is looked at again.
@@ -110,9 +111,18 @@ func credentialRequest(s *scope, until time.Time) credential.Request {
 		request.Grant = s.review.Spec.Question.Grant
 	}
 	if s.policy != nil {
-		request.MaxConnections = s.policy.Spec.Session.MaxConcurrent
+		request.MaxConnections = connections(s.policy.Spec)
 	}
 	return request
+}
+
+// connections is how many the task's login needs: one for each session, and, where the
+// proxy looks at what a statement would do or does, one beside it.
+func connections(spec v1alpha1.AccessPolicySpec) int32 {
+	if policy.Holds(spec) || spec.Masking != nil {
+		return 2 * spec.Session.MaxConcurrent
+	}
+	return spec.Session.MaxConcurrent
 }
 
 // lowerDeadline makes the kubelet end the pod soon after its task, whatever

@@ -28,6 +28,7 @@ type Provider struct {
 	Now      func() time.Time
 
 	notifier
+	opening opening
 }
 
 var (

@@ -27,18 +27,7 @@ func (r *Reconciler) openReview(ctx context.Context, s *scope) (outcome, error) 
 		if err != nil {
 			return s.unmatched(v1alpha1.ReasonInvalid, err.Error())
 		}
-		s.review = &v1alpha1.ApprovalReview{
-			ObjectMeta: metav1.ObjectMeta{
-				Name: reviewName(s.request), Namespace: s.request.Namespace,
-				Labels: map[string]string{v1alpha1.LabelRequestUID: s.uid(), v1alpha1.LabelRequestName: s.request.Name},
-				// Not a controller reference: deleting the request must not wait for the review.
-				OwnerReferences: []metav1.OwnerReference{{
-					APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "TaskAccessRequest",
-					Name: s.request.Name, UID: s.request.UID,
-				}},
-			},
-			Spec: v1alpha1.ApprovalReviewSpec{Question: *question, Decisions: []v1alpha1.Decision{}},
-		}
+		s.review = newReview(s.request, reviewName(s.request), *question)
 		err = r.Create(ctx, s.review)
 		if apierrors.IsAlreadyExists(err) {
 			// The cache is behind; the next pass reads the review that is there.
@@ -56,6 +45,22 @@ func (r *Reconciler) openReview(ctx context.Context, s *scope) (outcome, error) 
 		s.status.ExpiresAt = new(question.ExpiresAt)
 	}
 	return next, nil
+}
+
+// newReview is a review of a request that nobody has decided about.
+func newReview(request *v1alpha1.TaskAccessRequest, name string, question v1alpha1.Question) *v1alpha1.ApprovalReview {
+	return &v1alpha1.ApprovalReview{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: name, Namespace: request.Namespace,
+			Labels: map[string]string{v1alpha1.LabelRequestUID: string(request.UID), v1alpha1.LabelRequestName: request.Name},
+			// Not a controller reference: deleting the request must not wait for the review.
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "TaskAccessRequest",
+				Name: request.Name, UID: request.UID,
+			}},
+		},
+		Spec: v1alpha1.ApprovalReviewSpec{Question: question, Decisions: []v1alpha1.Decision{}},
+	}
 }
 
 // ask is the question about a request, with everything copied that an answer

@@ -101,7 +101,28 @@ func fit(held *v1alpha1.HeldOperation) error {
 	if len(held.Effects) > maxHeldEffects {
 		return fmt.Errorf("%w: it changes %d relations, and a review shows at most %d", control.ErrHoldRefused, len(held.Effects), maxHeldEffects)
 	}
-	return nil
+	return fitImages(held)
+}
+
+// fitImages leaves out images of rows, half of the most at a time, until the rest can
+// be sent.
+func fitImages(held *v1alpha1.HeldOperation) error {
+	for {
+		_, err := control.EncodeHeld(*held)
+		if err == nil || len(held.Effects) == 0 {
+			return err
+		}
+		most := slices.MaxFunc(held.Effects, func(a, b v1alpha1.RelationEffect) int { return len(a.Images) - len(b.Images) })
+		if len(most.Images) == 0 {
+			return err
+		}
+		for i := range held.Effects {
+			if effect := &held.Effects[i]; effect.Relation == most.Relation {
+				effect.Images = effect.Images[:len(effect.Images)/2]
+				effect.Note = fmt.Sprintf("only %d changed rows are shown: more would be too long", len(effect.Images))
+			}
+		}
+	}
 }
 
 // clip keeps a line within what the API stores, in characters.

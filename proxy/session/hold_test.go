@@ -271,6 +271,28 @@ func TestACommitWaitsForReviewersWhoSeeItsEffects(t *testing.T) {
 	}
 }
 
+func TestImagesThatAreTooLongAreLeftOut(t *testing.T) {
+	t.Parallel()
+	task := sessiontest.New(t, holding())
+	operation := held("orders")
+	operation.Hold.Describe = func(_ context.Context, h *v1alpha1.HeldOperation) {
+		h.Effects = []v1alpha1.RelationEffect{{Relation: "public.orders", Updated: 50}, {Relation: "public.customers", Updated: 1}}
+		for range 50 {
+			h.Effects[0].Images = append(h.Effects[0].Images, v1alpha1.RowImage{Before: strings.Repeat("b", 2000), After: strings.Repeat("a", 2000)})
+		}
+	}
+	done := admit(t, task.Begin(t), operation)
+	review := task.Reviewers.Next(t)
+	effect := review.Operation.Effects[0]
+	if len(effect.Images) != 12 || effect.Updated != 50 || effect.Note != "only 12 changed rows are shown: more would be too long" {
+		t.Errorf("%d images, %d updated, %q", len(effect.Images), effect.Updated, effect.Note)
+	}
+	review.Approve()
+	if got := <-done; got.err != nil {
+		t.Error(got.err)
+	}
+}
+
 func TestAClientThatCannotBeToldHasLeft(t *testing.T) {
 	t.Parallel()
 	task := sessiontest.New(t, holding())

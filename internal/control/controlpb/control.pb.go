@@ -1150,6 +1150,221 @@ func (x *AuthenticateClientResponse) GetGroups() []string {
 	return nil
 }
 
+type HoldRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// HeldOperation in JSON.
+	Operation     []byte `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldRequest) Reset() {
+	*x = HoldRequest{}
+	mi := &file_control_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldRequest) ProtoMessage() {}
+
+func (x *HoldRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
+func (*HoldRequest) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *HoldRequest) GetOperation() []byte {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+type HoldState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The review's name.
+	Review string `protobuf:"bytes,1,opt,name=review,proto3" json:"review,omitempty"`
+	// Empty while it is pending; "Approved", "Denied", "Expired" or "Withdrawn".
+	Outcome string `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Of the operation that is under review.
+	Digest string `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	// What is missing, or who decided and in which words.
+	Message       string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HoldState) Reset() {
+	*x = HoldState{}
+	mi := &file_control_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HoldState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HoldState) ProtoMessage() {}
+
+func (x *HoldState) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HoldState.ProtoReflect.Descriptor instead.
+func (*HoldState) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *HoldState) GetReview() string {
+	if x != nil {
+		return x.Review
+	}
+	return ""
+}
+
+func (x *HoldState) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *HoldState) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *HoldState) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+type WithdrawRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The operation's, as it was held.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Point         string `protobuf:"bytes,2,opt,name=point,proto3" json:"point,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WithdrawRequest) Reset() {
+	*x = WithdrawRequest{}
+	mi := &file_control_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawRequest) ProtoMessage() {}
+
+func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawRequest.ProtoReflect.Descriptor instead.
+func (*WithdrawRequest) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *WithdrawRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *WithdrawRequest) GetPoint() string {
+	if x != nil {
+		return x.Point
+	}
+	return ""
+}
+
+type WithdrawResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A review of that operation is there.
+	Found         bool `protobuf:"varint,1,opt,name=found,proto3" json:"found,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WithdrawResponse) Reset() {
+	*x = WithdrawResponse{}
+	mi := &file_control_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawResponse) ProtoMessage() {}
+
+func (x *WithdrawResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawResponse.ProtoReflect.Descriptor instead.
+func (*WithdrawResponse) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *WithdrawResponse) GetFound() bool {
+	if x != nil {
+		return x.Found
+	}
+	return false
+}
+
 var File_control_proto protoreflect.FileDescriptor
 
 const file_control_proto_rawDesc = "" +
@@ -1233,15 +1448,29 @@ const file_control_proto_rawDesc = "" +
 	"\x1aAuthenticateClientResponse\x12\x1a\n" +
 	"\busername\x18\x01 \x01(\tR\busername\x12\x10\n" +
 	"\x03uid\x18\x02 \x01(\tR\x03uid\x12\x16\n" +
-	"\x06groups\x18\x03 \x03(\tR\x06groups*U\n" +
+	"\x06groups\x18\x03 \x03(\tR\x06groups\"+\n" +
+	"\vHoldRequest\x12\x1c\n" +
+	"\toperation\x18\x01 \x01(\fR\toperation\"o\n" +
+	"\tHoldState\x12\x16\n" +
+	"\x06review\x18\x01 \x01(\tR\x06review\x12\x18\n" +
+	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\tR\x06digest\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"7\n" +
+	"\x0fWithdrawRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05point\x18\x02 \x01(\tR\x05point\"(\n" +
+	"\x10WithdrawResponse\x12\x14\n" +
+	"\x05found\x18\x01 \x01(\bR\x05found*U\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rPHASE_WAITING\x10\x01\x12\x11\n" +
 	"\rPHASE_GRANTED\x10\x02\x12\x0f\n" +
-	"\vPHASE_ENDED\x10\x032\xda\x01\n" +
+	"\vPHASE_ENDED\x10\x032\x83\x03\n" +
 	"\aControl\x12V\n" +
 	"\x06Attach\x12\".sallyport.control.v1.ProxyMessage\x1a$.sallyport.control.v1.ManagerMessage(\x010\x01\x12w\n" +
-	"\x12AuthenticateClient\x12/.sallyport.control.v1.AuthenticateClientRequest\x1a0.sallyport.control.v1.AuthenticateClientResponseB;Z9github.com/sallyport/sallyport/internal/control/controlpbb\x06proto3"
+	"\x12AuthenticateClient\x12/.sallyport.control.v1.AuthenticateClientRequest\x1a0.sallyport.control.v1.AuthenticateClientResponse\x12L\n" +
+	"\x04Hold\x12!.sallyport.control.v1.HoldRequest\x1a\x1f.sallyport.control.v1.HoldState0\x01\x12Y\n" +
+	"\bWithdraw\x12%.sallyport.control.v1.WithdrawRequest\x1a&.sallyport.control.v1.WithdrawResponseB;Z9github.com/sallyport/sallyport/internal/control/controlpbb\x06proto3"
 
 var (
 	file_control_proto_rawDescOnce sync.Once
@@ -1256,7 +1485,7 @@ func file_control_proto_rawDescGZIP() []byte {
 }
 
 var file_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_control_proto_goTypes = []any{
 	(Phase)(0),                         // 0: sallyport.control.v1.Phase
 	(*ProxyMessage)(nil),               // 1: sallyport.control.v1.ProxyMessage
@@ -1273,6 +1502,10 @@ var file_control_proto_goTypes = []any{
 	(*PostgresUpstream)(nil),           // 12: sallyport.control.v1.PostgresUpstream
 	(*AuthenticateClientRequest)(nil),  // 13: sallyport.control.v1.AuthenticateClientRequest
 	(*AuthenticateClientResponse)(nil), // 14: sallyport.control.v1.AuthenticateClientResponse
+	(*HoldRequest)(nil),                // 15: sallyport.control.v1.HoldRequest
+	(*HoldState)(nil),                  // 16: sallyport.control.v1.HoldState
+	(*WithdrawRequest)(nil),            // 17: sallyport.control.v1.WithdrawRequest
+	(*WithdrawResponse)(nil),           // 18: sallyport.control.v1.WithdrawResponse
 }
 var file_control_proto_depIdxs = []int32{
 	3,  // 0: sallyport.control.v1.ProxyMessage.hello:type_name -> sallyport.control.v1.Hello
@@ -1289,10 +1522,14 @@ var file_control_proto_depIdxs = []int32{
 	12, // 11: sallyport.control.v1.Grant.postgres:type_name -> sallyport.control.v1.PostgresUpstream
 	1,  // 12: sallyport.control.v1.Control.Attach:input_type -> sallyport.control.v1.ProxyMessage
 	13, // 13: sallyport.control.v1.Control.AuthenticateClient:input_type -> sallyport.control.v1.AuthenticateClientRequest
-	2,  // 14: sallyport.control.v1.Control.Attach:output_type -> sallyport.control.v1.ManagerMessage
-	14, // 15: sallyport.control.v1.Control.AuthenticateClient:output_type -> sallyport.control.v1.AuthenticateClientResponse
-	14, // [14:16] is the sub-list for method output_type
-	12, // [12:14] is the sub-list for method input_type
+	15, // 14: sallyport.control.v1.Control.Hold:input_type -> sallyport.control.v1.HoldRequest
+	17, // 15: sallyport.control.v1.Control.Withdraw:input_type -> sallyport.control.v1.WithdrawRequest
+	2,  // 16: sallyport.control.v1.Control.Attach:output_type -> sallyport.control.v1.ManagerMessage
+	14, // 17: sallyport.control.v1.Control.AuthenticateClient:output_type -> sallyport.control.v1.AuthenticateClientResponse
+	16, // 18: sallyport.control.v1.Control.Hold:output_type -> sallyport.control.v1.HoldState
+	18, // 19: sallyport.control.v1.Control.Withdraw:output_type -> sallyport.control.v1.WithdrawResponse
+	16, // [16:20] is the sub-list for method output_type
+	12, // [12:16] is the sub-list for method input_type
 	12, // [12:12] is the sub-list for extension type_name
 	12, // [12:12] is the sub-list for extension extendee
 	0,  // [0:12] is the sub-list for field type_name
@@ -1320,7 +1557,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

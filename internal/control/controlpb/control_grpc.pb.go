@@ -29,6 +29,8 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	Control_Attach_FullMethodName             = "/sallyport.control.v1.Control/Attach"
 	Control_AuthenticateClient_FullMethodName = "/sallyport.control.v1.Control/AuthenticateClient"
+	Control_Hold_FullMethodName               = "/sallyport.control.v1.Control/Hold"
+	Control_Withdraw_FullMethodName           = "/sallyport.control.v1.Control/Withdraw"
 )
 
 // ControlClient is the client API for Control service.
@@ -42,6 +44,13 @@ type ControlClient interface {
 	// AuthenticateClient says whose token it is, if its audience is the caller's own
 	// request.
 	AuthenticateClient(ctx context.Context, in *AuthenticateClientRequest, opts ...grpc.CallOption) (*AuthenticateClientResponse, error)
+	// Hold puts an operation before reviewers, and answers with the state of its review
+	// and with every change, until there is an outcome. The same operation again finds
+	// the review that is there: a proxy that has lost the manager calls once more.
+	// FAILED_PRECONDITION and INVALID_ARGUMENT are final, in words for the client.
+	Hold(ctx context.Context, in *HoldRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[HoldState], error)
+	// Withdraw ends the review of an operation that nobody waits for any more.
+	Withdraw(ctx context.Context, in *WithdrawRequest, opts ...grpc.CallOption) (*WithdrawResponse, error)
 }
 
 type controlClient struct {
@@ -75,6 +84,35 @@ func (c *controlClient) AuthenticateClient(ctx context.Context, in *Authenticate
 	return out, nil
 }
 
+func (c *controlClient) Hold(ctx context.Context, in *HoldRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[HoldState], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Control_ServiceDesc.Streams[1], Control_Hold_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[HoldRequest, HoldState]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Control_HoldClient = grpc.ServerStreamingClient[HoldState]
+
+func (c *controlClient) Withdraw(ctx context.Context, in *WithdrawRequest, opts ...grpc.CallOption) (*WithdrawResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WithdrawResponse)
+	err := c.cc.Invoke(ctx, Control_Withdraw_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ControlServer is the server API for Control service.
 // All implementations must embed UnimplementedControlServer
 // for forward compatibility.
@@ -86,6 +124,13 @@ type ControlServer interface {
 	// AuthenticateClient says whose token it is, if its audience is the caller's own
 	// request.
 	AuthenticateClient(context.Context, *AuthenticateClientRequest) (*AuthenticateClientResponse, error)
+	// Hold puts an operation before reviewers, and answers with the state of its review
+	// and with every change, until there is an outcome. The same operation again finds
+	// the review that is there: a proxy that has lost the manager calls once more.
+	// FAILED_PRECONDITION and INVALID_ARGUMENT are final, in words for the client.
+	Hold(*HoldRequest, grpc.ServerStreamingServer[HoldState]) error
+	// Withdraw ends the review of an operation that nobody waits for any more.
+	Withdraw(context.Context, *WithdrawRequest) (*WithdrawResponse, error)
 	mustEmbedUnimplementedControlServer()
 }
 
@@ -101,6 +146,12 @@ func (UnimplementedControlServer) Attach(grpc.BidiStreamingServer[ProxyMessage, 
 }
 func (UnimplementedControlServer) AuthenticateClient(context.Context, *AuthenticateClientRequest) (*AuthenticateClientResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AuthenticateClient not implemented")
+}
+func (UnimplementedControlServer) Hold(*HoldRequest, grpc.ServerStreamingServer[HoldState]) error {
+	return status.Error(codes.Unimplemented, "method Hold not implemented")
+}
+func (UnimplementedControlServer) Withdraw(context.Context, *WithdrawRequest) (*WithdrawResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Withdraw not implemented")
 }
 func (UnimplementedControlServer) mustEmbedUnimplementedControlServer() {}
 func (UnimplementedControlServer) testEmbeddedByValue()                 {}
@@ -148,6 +199,35 @@ func _Control_AuthenticateClient_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Control_Hold_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(HoldRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ControlServer).Hold(m, &grpc.GenericServerStream[HoldRequest, HoldState]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Control_HoldServer = grpc.ServerStreamingServer[HoldState]
+
+func _Control_Withdraw_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WithdrawRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServer).Withdraw(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Control_Withdraw_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServer).Withdraw(ctx, req.(*WithdrawRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Control_ServiceDesc is the grpc.ServiceDesc for Control service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -159,6 +239,10 @@ var Control_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "AuthenticateClient",
 			Handler:    _Control_AuthenticateClient_Handler,
 		},
+		{
+			MethodName: "Withdraw",
+			Handler:    _Control_Withdraw_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
@@ -166,6 +250,11 @@ var Control_ServiceDesc = grpc.ServiceDesc{
 			Handler:       _Control_Attach_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "Hold",
+			Handler:       _Control_Hold_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "control.proto",

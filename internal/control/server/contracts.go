@@ -8,6 +8,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/grant"
 )
@@ -25,6 +26,14 @@ type Provider interface {
 	// Report takes what the request's proxy says of itself: bounded and well-formed,
 	// at most one a second for each proxy, and still the proxy's word alone.
 	Report(ctx context.Context, requestUID string, report control.Report) error
+	// OpenHold puts an operation of the request before reviewers, or finds the review
+	// that is there already. A control.ErrHoldRefused is final, in words for the client.
+	OpenHold(ctx context.Context, requestUID string, held v1alpha1.HeldOperation) (control.HoldState, error)
+	// HoldState is how that review stands. An approval of a request that is no longer
+	// granted is an ErrHoldRefused. Changes come through Subscribe.
+	HoldState(ctx context.Context, requestUID, id string, point v1alpha1.HoldPoint) (control.HoldState, error)
+	// Withdraw ends that review, if there is one.
+	Withdraw(ctx context.Context, requestUID, id string, point v1alpha1.HoldPoint) (found bool, err error)
 }
 
 // Resolver finds the request that a proxy pod stands for.

@@ -106,12 +106,21 @@ type tasks struct {
 	changes  map[chan struct{}]string
 	reports  map[string][]control.Report
 	reported chan control.Report
+	holds    map[string]*held
+}
+
+// held is one operation before reviewers.
+type held struct {
+	operation v1alpha1.HeldOperation
+	state     control.HoldState
+	opened    int
+	withdrawn chan struct{}
 }
 
 func newTasks() *tasks {
 	return &tasks{
 		states: map[string]grant.State{mine: waiting(mine), others: waiting(others)}, changes: map[chan struct{}]string{},
-		reports: map[string][]control.Report{}, reported: make(chan control.Report, 64),
+		reports: map[string][]control.Report{}, reported: make(chan control.Report, 64), holds: map[string]*held{},
 	}
 }
 
@@ -145,6 +154,50 @@ func (p *tasks) Report(_ context.Context, uid string, report control.Report) err
 	default:
 	}
 	return nil
+}
+
+func (p *tasks) OpenHold(_ context.Context, uid string, operation v1alpha1.HeldOperation) (control.HoldState, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil {
+		return control.HoldState{}, p.err
+	}
+	h := p.holds[uid+operation.ID]
+	if h == nil {
+		h = &held{operation: operation, withdrawn: make(chan struct{}), state: control.HoldState{
+			Review: "pay-1423-0123456789", Digest: operation.Digest, Message: "needs 1 of dba",
+		}}
+		p.holds[uid+operation.ID] = h
+	}
+	h.opened++
+	return h.state, nil
+}
+
+func (p *tasks) HoldState(_ context.Context, uid, id string, _ v1alpha1.HoldPoint) (control.HoldState, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil {
+		return control.HoldState{}, p.err
+	}
+	return p.holds[uid+id].state, nil
+}
+
+func (p *tasks) Withdraw(_ context.Context, uid, id string, _ v1alpha1.HoldPoint) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.holds[uid+id]
+	if h == nil || p.err != nil {
+		return false, p.err
+	}
+	close(h.withdrawn)
+	return true, nil
+}
+
+// hold is an operation that is before reviewers, or nil.
+func (p *tasks) hold(uid, id string) *held {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.holds[uid+id]
 }
 
 // set changes what is known, and says so.

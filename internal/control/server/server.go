@@ -24,8 +24,9 @@ const (
 	maxMessage     = 64 << 10
 	maxHeader      = 32 << 10
 	maxConnections = 8192
-	// One stream for the life line, the others for clients that authenticate.
-	maxStreams = 16
+	// One stream for the life line, one for each held operation (32 at most), the others
+	// for clients that authenticate.
+	maxStreams = 64
 	// stopGrace is how long an orderly stop may take.
 	stopGrace = 3 * time.Second
 )
@@ -89,6 +90,7 @@ type Server struct {
 	clients      *clientTokens
 	certificates *certificates
 	attaching    *limits
+	holding      *limits
 	lines        lifeLines
 
 	stopping chan struct{}
@@ -117,9 +119,14 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	// As many as a policy holds at once come back when the network does.
+	holding, err := newLimits(10, 80)
+	if err != nil {
+		return nil, err
+	}
 	return &Server{
 		address: o.Address, keys: o.Keys, provider: o.Provider, resolver: o.Resolver, log: o.Log, now: o.Now, timing: timing,
-		callers: callers, clients: clients, attaching: attaching,
+		callers: callers, clients: clients, attaching: attaching, holding: holding,
 		certificates: &certificates{keys: o.Keys, now: o.Now},
 		lines:        lifeLines{current: map[string]*lifeLine{}},
 		stopping:     make(chan struct{}),
