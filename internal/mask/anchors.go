@@ -54,6 +54,7 @@ const (
 	armour
 	keyFile
 	token
+	kinds
 )
 
 // configure sets up the anchors of one detector.

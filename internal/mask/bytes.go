@@ -24,11 +24,15 @@ func (f *finder) run(i, most int) int {
 	return n
 }
 
+// digitBefore says whether a digit that is not part of the value before stands at i. That
+// value will be masked, and then it is the mask that stands there: so what is found
+// does not depend on whether the text before is masked yet.
+func (f *finder) digitBefore(i int) bool { return i >= f.edge && f.digitAt(i) }
+
 // opens says whether a value may begin at i: not inside a word. The end of the value
-// before is an edge as well, or masking that one would uncover this one.
+// before is an edge as well.
 func (f *finder) opens(i int) bool {
-	return i == 0 || !isAlphanumeric(f.text[i-1]) ||
-		len(f.found) > f.base && f.found[len(f.found)-1].End == i
+	return i == 0 || i == f.edge || !isAlphanumeric(f.text[i-1])
 }
 
 // closes says whether a value may end before i: not inside a word.
@@ -38,7 +42,7 @@ func (f *finder) closes(i int) bool {
 
 // numberOpens is opens for digits: the fraction of a number is none.
 func (f *finder) numberOpens(i int) bool {
-	return f.opens(i) && !(f.is(i-1, '.') && f.digitAt(i-2))
+	return f.opens(i) && !(f.is(i-1, '.') && f.digitBefore(i-2))
 }
 
 // numberCloses is closes for digits: the whole part of a fraction is none.

@@ -7,8 +7,12 @@ type finder struct {
 	text  []byte
 	found []Span
 	base  int
+	// edge is where the farthest finding ends.
+	edge int
 	// tangled: some finding overlaps the one before it, or begins before it.
 	tangled bool
+	// formedEnd is where the last value of each kind of form ends.
+	formedEnd [kinds]int
 	// noToken is where the last run of base64url that was no JWT ends.
 	noToken int
 }
@@ -37,7 +41,7 @@ func (f *finder) scan() {
 		case plus:
 			f.international(i)
 		case literal:
-			next = max(next, f.literals(i))
+			f.literals(i)
 		}
 		i = next
 	}
@@ -74,20 +78,21 @@ func (f *finder) digits(i int) int {
 	return j
 }
 
-// literals looks for the forms that have the byte at i.
-func (f *finder) literals(i int) int {
+// literals looks for the forms that have the byte at i. Inside a value of the same kind
+// it does not look again; for others it does, as a value may end in what is the
+// beginning of theirs.
+func (f *finder) literals(i int) {
 	forms := f.set.anchors.literals[f.text[i]]
 	for k := range forms {
 		form := &forms[k]
-		if begin := i - form.anchor; begin >= 0 && f.has(begin, form.literal) {
-			return f.formed(begin, form)
+		if begin := i - form.anchor; begin >= f.formedEnd[form.kind] && f.has(begin, form.literal) {
+			f.formedEnd[form.kind] = max(f.formedEnd[form.kind], f.formed(begin, form))
 		}
 	}
-	return 0
 }
 
 // formed looks for the value at text[begin:], which begins with the form's literal, and
-// returns where to go on: 0 for the next byte.
+// returns its end; 0 if there is none.
 func (f *finder) formed(begin int, form *form) int {
 	switch form.kind {
 	case awsKey:
@@ -111,8 +116,9 @@ func (f *finder) formed(begin int, form *form) int {
 
 // add takes a finding down.
 func (f *finder) add(begin, end int, i index) {
-	if n := len(f.found); n > f.base && f.found[n-1].End > begin {
+	if len(f.found) > f.base && begin < f.edge {
 		f.tangled = true
 	}
+	f.edge = max(f.edge, end)
 	f.found = append(f.found, Span{begin, end, int(i) - 1})
 }

@@ -10,9 +10,9 @@ import (
 // Redacted stands in place of a redacted value. No detector finds it.
 const Redacted = "[redacted]"
 
-// HashPrefix begins every hash, so that a reader can tell one: h: and 32 hexadecimal
-// digits.
-const HashPrefix = "h:"
+// HashPrefix begins every hash, 32 hexadecimal digits, so that a reader can tell one.
+// No value that a detector finds can have it inside, so none goes over into a hash.
+const HashPrefix = "#"
 
 // hashBytes of the HMAC are shown: 128 bits, in which values do not collide by chance.
 const hashBytes = 16

@@ -79,8 +79,8 @@ func (f *finder) nanp(i, j int) {
 	if f.run(sep+1, 4) != 4 || !f.numberCloses(end) || f.is(end, '-') && f.digitAt(end+1) {
 		return
 	}
-	if f.is(begin-2, '1') && isPhoneSeparator(f.text[begin-1]) {
-		begin -= 2
+	if country := begin - 2; f.is(country, '1') && isPhoneSeparator(f.text[begin-1]) && f.numberOpens(country) {
+		begin = country
 	}
 	if f.numberOpens(begin) && !f.continues(begin) {
 		f.add(begin, end, f.set.anchors.phone)
@@ -139,5 +139,5 @@ func (f *finder) trunk(i, j int) {
 // continues says whether what begins at i goes on from a date, a time or a longer
 // number before it.
 func (f *finder) continues(i int) bool {
-	return i >= 2 && isDigit(f.text[i-2]) && (f.text[i-1] == '-' || f.text[i-1] == '/' || f.text[i-1] == ':')
+	return f.digitBefore(i-2) && (f.text[i-1] == '-' || f.text[i-1] == '/' || f.text[i-1] == ':')
 }
