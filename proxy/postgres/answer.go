@@ -118,6 +118,7 @@ func (b *backend) complete(body []byte, s *step) ([]ending, error) {
 	p := b.pipeline
 	operation := s.operation()
 	s.ran++
+	p.completed(s)
 	if s.portal != nil {
 		s.portal.ended = true
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 	"github.com/sallyport/sallyport/proxy/session"
 )
@@ -152,11 +153,17 @@ func (f *frontend) execute(frame wire.Frame) error {
 	if bound == nil {
 		return f.refuse(refusalName, &fault{code: codeNoPortal, message: fmt.Sprintf("portal %q does not exist", e.Portal)})
 	}
+	if bound.reading != nil && bound.reading.Action.Kind == kindCommit {
+		if err := f.awaitCommit(bound.operation); err != nil {
+			return f.refuseCommit(bound, err)
+		}
+	}
 	s := &step{kind: stepExecute, portal: bound, operations: bound.operations(), readings: bound.readings(), copyIn: bound.copyIn(), drops: bound.drops}
 	if bound.reading != nil {
 		f.runs(&bound.reading.Action, bound.text)
 	}
-	if err := f.forward(s, frame.Raw); err != nil {
+	// The frame may have moved while a COMMIT was held.
+	if err := f.forward(s, f.client.reader.Held(0)); err != nil {
 		return err
 	}
 	if bound.reading != nil && movesPortals(&bound.reading.Action) {
@@ -166,6 +173,20 @@ func (f *frontend) execute(frame wire.Frame) error {
 		return f.awaitCopy(s)
 	}
 	return nil
+}
+
+// refuseCommit refuses the Execute of a COMMIT.
+func (f *frontend) refuseCommit(bound *portal, err error) error {
+	f.pipeline.mu.Lock()
+	ended := bound.ended
+	bound.ended = true
+	f.pipeline.mu.Unlock()
+	if !ended {
+		if err := f.session.Result(f.ctx, record.Result{Operation: bound.operation, Error: notRun}); err != nil {
+			return err
+		}
+	}
+	return f.refuse(refusalName, err)
 }
 
 func (f *frontend) close(frame wire.Frame) error {

@@ -18,6 +18,7 @@ const (
 	codeInvalidParameter  = "22023"
 	codeAuthorization     = "28000"
 	codePassword          = "28P01"
+	codeNoTransaction     = "25P01"
 	codeFailedTransaction = "25P02"
 	codeNoStatement       = "26000"
 	codeNoPortal          = "34000"

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"time"
 
+	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/proxy/postgres/sql"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
@@ -38,9 +40,12 @@ type frontend struct {
 	// holdTimeout is how long a statement is held.
 	holdTimeout time.Duration
 	// pathMoved says that search_path is no longer what the session began with.
-	pathMoved   bool
+	pathMoved bool
+	// stale says that the catalog may have changed since it was read.
+	stale       bool
 	transaction transaction
 	hold        hold
+	gate        gate
 	observer    observer
 
 	statements scope[statement]
@@ -54,6 +59,8 @@ func (e *Engine) frontend(r *relay) *frontend {
 	f.observer = observer{session: r.session, task: state.Task.ID}
 	if state.Grant != nil {
 		f.ruled = len(state.Grant.Policy.Rules) > 0
+		f.gate.policy = state.Grant.Policy.Hold
+		f.gate.on = slices.ContainsFunc(state.Grant.Policy.Rules, func(r v1alpha1.Rule) bool { return r.Effect == v1alpha1.EffectHoldCommit })
 		f.holdTimeout = time.Duration(state.Grant.Policy.Hold.TimeoutSeconds) * time.Second
 	}
 	f.prepareHold()

@@ -96,14 +96,19 @@ func (f *frontend) admit(reading *sql.Statement, operation session.Operation) (s
 	if shown := sql.Scrub(operation.Text); len(shown) != len(operation.Text) {
 		operation.Shown = shown
 	}
-	in, err := f.inTransaction()
-	if err != nil {
+	if err := f.enter(operation.Action.Kind); err != nil {
 		return session.Admission{}, err
 	}
-	operation.InTransaction = in
+	var err error
+	if operation.InTransaction, err = f.inTransaction(); err != nil {
+		return session.Admission{}, err
+	}
 	f.hold.reading, f.hold.text, f.hold.values = reading, operation.Text, len(operation.Values)
 	admission, err := f.session.Admit(f.ctx, operation)
-	return admission, f.released(err)
+	if err := f.released(err); err != nil {
+		return admission, err
+	}
+	return admission, f.pass(admission, &operation)
 }
 
 // released ends what describeHeld began.
@@ -129,11 +134,7 @@ func (f *frontend) pause() bool {
 		return false
 	}
 	f.waiting.begin()
-	p := f.pipeline
-	p.mu.Lock()
-	skipping := p.skipping
-	p.mu.Unlock()
-	if f.open && skipping {
+	if f.ignored() {
 		f.hold.skipped = true
 		f.waiting.withdraw()
 		return false

@@ -36,6 +36,8 @@ type pipeline struct {
 	portals    map[string]*portal
 	// status of the transaction at the last ReadyForQuery.
 	status byte
+	// transactions counts the explicit ones that have ended.
+	transactions int64
 	// own is the query of our own that the target is answering; nil if none. Nothing
 	// else is in the pipeline then.
 	own atomic.Pointer[own]
@@ -176,6 +178,7 @@ func (p *pipeline) ready(status byte) {
 		p.unprepared("")
 	}
 	if status == wire.StatusIdle {
+		p.transactions++
 		// No portal outlives its transaction.
 		clear(p.portals)
 	}
@@ -188,8 +191,16 @@ func (p *pipeline) answeredOwn(status byte) {
 	defer p.mu.Unlock()
 	p.status = status
 	if status == wire.StatusIdle {
+		p.transactions++
 		clear(p.portals)
 	}
 	p.own.Store(nil)
 	p.changed.Broadcast()
+}
+
+// completed takes that the step has run another operation. Callers hold mu.
+func (p *pipeline) completed(s *step) {
+	if i := s.ran - 1; i < len(s.readings) && ends(s.readings[i].Action.Kind) {
+		p.transactions++
+	}
 }

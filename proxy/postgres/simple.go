@@ -28,6 +28,7 @@ func (f *frontend) query(frame wire.Frame) error {
 		return f.forwardQuery(&step{kind: stepQuery}, wire.AppendQuery(nil, ""))
 	}
 	s, moves := &step{kind: stepQuery}, false
+	f.gate.mixed = mixes(statements)
 	for i := range statements {
 		action := &statements[i].Action
 		text := q.Text
@@ -48,6 +49,11 @@ func (f *frontend) query(frame wire.Frame) error {
 	}
 	if moves {
 		f.portals.move(f.segment)
+	}
+	if len(statements) == 1 && statements[0].Action.Kind == kindCommit {
+		if err := f.awaitCommit(s.operations[0]); err != nil {
+			return f.refuseQuery(s, err)
+		}
 	}
 	for i := range statements {
 		f.runs(&statements[i].Action, q.Text)

@@ -72,6 +72,7 @@ const (
 	// kindCopyIn is the action of a COPY whose data come from the client.
 	kindCopyIn     = "copy-from"
 	kindDeallocate = "deallocate"
+	kindCommit     = "commit"
 )
 
 func (p *portal) copyIn() bool { return p.reading != nil && p.reading.Action.Kind == kindCopyIn }
