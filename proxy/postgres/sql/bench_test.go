@@ -37,7 +37,7 @@ func BenchmarkClassify(b *testing.B) {
 
 func BenchmarkDecide(b *testing.B) {
 	grant := compile(b)
-	action := sql.NewClassifier(0).Classify(typical + "10")[0]
+	action := classify(typical + "10")[0]
 	for b.Loop() {
 		grant.Decide(action, policyContext)
 	}

@@ -16,11 +16,6 @@
 package sql
 
 import (
-	"fmt"
-	"sync"
-
-	pg_query "github.com/pganalyze/pg_query_go/v6"
-
 	"github.com/sallyport/sallyport/internal/policy"
 )
 
@@ -28,8 +23,6 @@ import (
 // remembers recent texts.
 type Classifier struct {
 	cache *cache
-	// large lets one text at a time through that takes much memory to parse.
-	large sync.Mutex
 }
 
 // NewClassifier remembers texts and their actions up to about so many bytes.
@@ -42,33 +35,16 @@ func (c *Classifier) Classify(text string) []policy.Action {
 	if actions, ok := c.cache.get(text); ok {
 		return actions
 	}
-	if len(text) > largeText {
-		c.large.Lock()
-		defer c.large.Unlock()
-	}
 	actions := classify(text)
 	c.cache.add(text, actions)
 	return actions
 }
 
 func classify(text string) []policy.Action {
-	if err := checkBounds(text); err != nil {
-		return refuse(err.Error())
-	}
-	tree, err := pg_query.Parse(text)
-	if err != nil {
-		return refuse("PostgreSQL's grammar does not read it: " + err.Error())
-	}
-	if len(tree.Stmts) > maxStatements {
-		return refuse(fmt.Sprintf("%d statements in one message, the limit is %d", len(tree.Stmts), maxStatements))
-	}
-	actions := make([]policy.Action, 0, len(tree.Stmts))
-	for i, raw := range tree.Stmts {
-		s := newStatement()
-		kind := s.classify(raw.GetStmt())
-		action := s.action(kind)
-		action.Statements, action.Position = len(tree.Stmts), i
-		actions = append(actions, action)
+	statements := Read(text, Session{})
+	actions := make([]policy.Action, len(statements))
+	for i, one := range statements {
+		actions[i] = one.Action
 	}
 	return actions
 }

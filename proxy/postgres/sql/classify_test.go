@@ -16,7 +16,7 @@ import (
 
 func one(t *testing.T, text string) policy.Action {
 	t.Helper()
-	actions := sql.NewClassifier(0).Classify(text)
+	actions := classify(text)
 	if len(actions) != 1 {
 		t.Fatalf("%.60q: %d actions", text, len(actions))
 	}
@@ -99,7 +99,7 @@ func TestPG7_NamesAreCutWherePostgreSQLCutsThem(t *testing.T) {
 
 func TestPositionsAreThoseInTheMessage(t *testing.T) {
 	t.Parallel()
-	for i, a := range sql.NewClassifier(0).Classify("BEGIN; SELECT 1; COMMIT") {
+	for i, a := range classify("BEGIN; SELECT 1; COMMIT") {
 		if a.Position != i || a.Statements != 3 || a.Protocol != "postgres" {
 			t.Errorf("action %d: %+v", i, a)
 		}

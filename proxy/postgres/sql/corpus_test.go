@@ -42,9 +42,8 @@ func TestPG7_EveryStatementOfTheCorpusIsWhatItClaims(t *testing.T) {
 		total += len(statements)
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			classifier := sql.NewClassifier(1 << 20)
 			for _, s := range statements {
-				got := classifier.Classify(s.SQL)
+				got := classify(s.SQL)
 				if diff := cmp.Diff(s.Want, flatten(s.Want, got), cmpopts.EquateEmpty()); diff != "" {
 					t.Errorf("%s\n(-want +got):\n%s", s.SQL, diff)
 				}
@@ -64,7 +63,7 @@ func TestPG7_NoBypassGetsPastAGrantThatReadsTwoTables(t *testing.T) {
 		read(t, file, &statements)
 		for _, s := range statements {
 			refused := false
-			for _, action := range sql.NewClassifier(0).Classify(s.SQL) {
+			for _, action := range classify(s.SQL) {
 				d := grant.Decide(action, policy.Context{})
 				refused = refused || d.Effect == v1alpha1.EffectDeny && d.Message != ""
 			}
@@ -107,4 +106,13 @@ func compile(t testing.TB) *policy.Policy {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// classify reads a text as for an ordinary grant, with no catalog.
+func classify(text string) []policy.Action {
+	var out []policy.Action
+	for _, s := range sql.Read(text, sql.Session{}) {
+		out = append(out, s.Action)
+	}
+	return out
 }

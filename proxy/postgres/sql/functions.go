@@ -3,67 +3,7 @@ package sql
 import (
 	_ "embed"
 	"strings"
-
-	pg_query "github.com/pganalyze/pg_query_go/v6"
 )
-
-// call notes a function that the grant must name, or a sequence; PostgreSQL's
-// harmless functions pass.
-func (s *statement) call(node *pg_query.FuncCall, at place) {
-	s.children(node.ProtoReflect(), at.expression(), "funcname")
-	names := parts(node.Funcname)
-	switch {
-	case len(names) == 1 && systemFunctions[names[0]]:
-		s.system(names[0], node, harmlessFunctions)
-	case len(names) == 1:
-		s.functions[public+"."+names[0]] = true
-	case len(names) == 2 && names[0] == system && newerFunctions[names[1]]:
-	case len(names) == 2 && names[0] == system:
-		s.system(names[1], node, harmlessFunctions)
-	case len(names) == 2 && names[0] == "information_schema" && strings.HasPrefix(names[1], "_pg_"):
-	case len(names) == 2 && checkSchema(names[0]) == nil:
-		s.functions[names[0]+"."+names[1]] = true
-	default:
-		s.refuse("the function %s", strings.Join(names, "."))
-	}
-}
-
-// system judges a function of pg_catalog.
-func (s *statement) system(name string, node *pg_query.FuncCall, harmless map[string]bool) {
-	switch {
-	case name == "nextval" || name == "currval":
-		sequence, ok := sequenceArgument(node.Args)
-		if !ok {
-			s.refuse("%s of something else than a sequence named by a literal", name)
-			return
-		}
-		s.sequences[sequence] = true
-	case blindFunctions[name]:
-		s.refuse("the function %s, behind which a policy cannot see", name)
-	case !harmless[name]:
-		s.functions[system+"."+name] = true
-	}
-}
-
-// sequenceArgument reads nextval('name') and nextval('name'::regclass).
-func sequenceArgument(args []*pg_query.Node) (string, bool) {
-	if len(args) != 1 {
-		return "", false
-	}
-	arg := args[0]
-	if cast := arg.GetTypeCast(); cast != nil {
-		names := parts(cast.GetTypeName().GetNames())
-		if len(names) == 0 || names[len(names)-1] != "regclass" {
-			return "", false
-		}
-		arg = cast.Arg
-	}
-	literal := arg.GetAConst().GetSval()
-	if literal == nil {
-		return "", false
-	}
-	return sequenceName(literal.Sval)
-}
 
 // blindFunctions make what a policy has judged untrue, or run SQL and read
 // relations by a name in a string; no grant lets them through.
@@ -83,6 +23,28 @@ var newerFunctions = set(
 	"erf", "erfc", "gamma", "lgamma", "pg_basetype", "pg_get_acl", "pg_input_error_info", "pg_input_is_valid",
 	"random_normal", "system_user", "to_bin", "to_oct", "to_regtypemod", "unicode_assigned", "unicode_version",
 	"uuid_extract_timestamp", "uuid_extract_version", "uuidv4", "uuidv7", "xmltext",
+)
+
+// knownEffect says whether all that a function of PostgreSQL does is plain from its
+// name: it steers, waits, locks, counts or stores, and reads no table behind its
+// arguments. All others can show rows: from files, from the log, by a name in a string.
+func knownEffect(name string) bool {
+	for _, prefix := range []string{"pg_advisory_", "pg_try_advisory_", "pg_stat_reset", "pg_replication_origin_", "pg_copy_", "txid_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return knownEffects[name]
+}
+
+var knownEffects = set(
+	"nextval", "currval", "setval", "set_config", "setseed", "random", "pg_notify", "pg_sleep", "pg_sleep_for", "pg_sleep_until",
+	"pg_cancel_backend", "pg_terminate_backend", "pg_reload_conf", "pg_rotate_logfile", "pg_log_backend_memory_contexts",
+	"pg_current_xact_id", "pg_export_snapshot", "pg_logical_emit_message", "pg_create_restore_point", "pg_switch_wal", "pg_promote",
+	"pg_wal_replay_pause", "pg_wal_replay_resume", "pg_backup_start", "pg_backup_stop", "pg_prewarm",
+	"lo_create", "lo_creat", "lo_unlink", "lo_open", "lo_close", "lo_from_bytea", "lo_put", "lowrite", "lo_get", "loread",
+	"lo_lseek", "lo_lseek64", "lo_tell", "lo_tell64", "lo_truncate", "lo_truncate64",
+	"pg_import_system_collations", "pg_nextoid", "gin_clean_pending_list", "brin_summarize_new_values", "brin_summarize_range", "brin_desummarize_range",
 )
 
 //go:generate sh -c "psql -XAtq -f catalog.sql > catalog.txt"

@@ -9,6 +9,9 @@ type lock struct {
 }
 
 func (s *statement) lockOf(clauses []*pg_query.Node) *lock {
+	if len(clauses) == 0 {
+		return nil
+	}
 	l := &lock{names: map[string]bool{}, found: map[string]bool{}}
 	for _, node := range clauses {
 		clause := node.GetLockingClause()
@@ -24,6 +27,9 @@ func (s *statement) lockOf(clauses []*pg_query.Node) *lock {
 	return l
 }
 
+// everything says whether all of FROM is locked.
+func (l *lock) everything() bool { return l != nil && l.all }
+
 // covers says whether OF names the item of FROM; nil covers nothing.
 func (l *lock) covers(item string) bool {
 	if l == nil || !l.names[item] {
@@ -33,7 +39,19 @@ func (l *lock) covers(item string) bool {
 	return true
 }
 
-// itemName is what OF calls a relation in FROM.
+// check refuses a lock on what is not there.
+func (l *lock) check(s *statement) {
+	if l == nil {
+		return
+	}
+	for name := range l.names {
+		if !l.found[name] {
+			s.refuse("FOR UPDATE OF %s, which is not in FROM", name)
+		}
+	}
+}
+
+// itemName is what OF and columns call a relation in FROM.
 func itemName(relation *pg_query.RangeVar) string {
 	if relation.Alias != nil {
 		return relation.Alias.Aliasname

@@ -1,42 +1,11 @@
 package sql
 
 import (
-	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 
 	pg_query "github.com/pganalyze/pg_query_go/v6"
 )
-
-const (
-	public = "public"
-	system = "pg_catalog"
-)
-
-// relationName resolves a relation as for the task's role, whose search_path is
-// public. A database in front needs no look: PostgreSQL takes its own name only.
-func relationName(relation *pg_query.RangeVar) (schema, name string, err error) {
-	schema, name = relation.GetSchemaname(), relation.GetRelname()
-	switch {
-	case name == "":
-		return "", "", errors.New("a relation without a name")
-	case schema == "" && systemRelations[name]:
-		return system, name, nil
-	case schema == "":
-		return public, name, nil
-	default:
-		return schema, name, checkSchema(schema)
-	}
-}
-
-// checkSchema refuses the schemas whose meaning is the session's own.
-func checkSchema(schema string) error {
-	if strings.HasPrefix(schema, "pg_temp") || strings.HasPrefix(schema, "pg_toast") {
-		return fmt.Errorf("the schema %s", schema)
-	}
-	return nil
-}
 
 // parts are the strings of a dotted name.
 func parts(nodes []*pg_query.Node) []string {
@@ -50,23 +19,73 @@ func parts(nodes []*pg_query.Node) []string {
 // typeName takes types of PostgreSQL and of public: the input function of a type
 // runs when a literal is cast to it.
 func (s *statement) typeName(t *pg_query.TypeName) {
-	names := parts(t.Names)
+	names := parts(t.GetNames())
 	switch {
-	case t.PctType || t.Setof:
+	case t.GetPctType() || t.GetSetof():
 		s.refuse("%%TYPE or SETOF in the statement")
 	case len(names) == 1:
 	case len(names) == 2 && (names[0] == system || names[0] == public || names[0] == "information_schema"):
 	default:
-		s.refuse("the type %s", strings.Join(names, "."))
+		s.beyond("the type %s", strings.Join(names, "."))
+	}
+	for _, modifier := range t.GetTypmods() {
+		if modifier.GetAConst() == nil && modifier.GetColumnRef() == nil {
+			s.refuse("the modifier of a type")
+		}
+	}
+}
+
+// operation notes what an operator calls, and says whether it may do more than compute.
+func (s *statement) operation(node *pg_query.A_Expr) bool {
+	switch node.Kind {
+	case pg_query.A_Expr_Kind_AEXPR_BETWEEN, pg_query.A_Expr_Kind_AEXPR_NOT_BETWEEN,
+		pg_query.A_Expr_Kind_AEXPR_BETWEEN_SYM, pg_query.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
+		harmful := false
+		for _, symbol := range []string{"<", "<=", ">", ">="} {
+			harmful = s.symbol(symbol) || harmful
+		}
+		return harmful
+	default:
+		return s.operator(node.Name)
 	}
 }
 
 // operator takes unqualified operators, and OPERATOR(pg_catalog.…).
-func (s *statement) operator(nodes []*pg_query.Node) {
-	names := parts(nodes)
-	if len(names) > 2 || len(names) == 2 && names[0] != system {
-		s.refuse("the operator %s", strings.Join(names, "."))
+func (s *statement) operator(nodes []*pg_query.Node) bool {
+	switch len(nodes) {
+	case 0:
+		return false
+	case 1:
+		return s.symbol(nodes[0].GetString_().GetSval())
 	}
+	names := parts(nodes)
+	if len(names) == 2 && names[0] == system {
+		return false
+	}
+	s.beyond("the operator %s", strings.Join(names, "."))
+	if s.in.Catalog == nil {
+		return true
+	}
+	return s.operators([]string{names[len(names)-2]}, names[len(names)-1])
+}
+
+// symbol is an operator without a schema: pg_catalog's, or any of the search path.
+func (s *statement) symbol(symbol string) bool {
+	return s.in.Catalog != nil && s.operators(s.path, symbol)
+}
+
+// operators notes the functions behind operators. Those of an extension that only
+// compute, as citext's =, the grant need not name: every statement would call them.
+func (s *statement) operators(path []string, symbol string) bool {
+	harmful := false
+	for _, o := range s.in.Catalog.Operators(path, symbol) {
+		if f := s.in.Catalog.Function(o.Function); f != nil {
+			passing := f.Extension && f.Volatility == "immutable"
+			s.runs(f, !passing)
+			harmful = harmful || !passing
+		}
+	}
+	return harmful
 }
 
 // sample takes PostgreSQL's own sampling methods; another is a function.
@@ -82,19 +101,17 @@ func (s *statement) sample(node *pg_query.RangeTableSample) {
 
 // sequenceName reads a sequence as the text that nextval takes: "public.id_seq",
 // unquoted parts folded to lower case. ok is false for what is not plainly that.
-func sequenceName(text string) (name string, ok bool) {
+func (s *statement) sequenceName(text string) (name string, ok bool) {
 	match := sequencePattern.FindStringSubmatch(text)
 	if match == nil {
 		return "", false
 	}
 	schema, relation := identifier(match[1]), identifier(match[2])
-	if schema == "" {
-		schema = public
-	}
-	if len(schema) > maxIdentifier || len(relation) > maxIdentifier || checkSchema(schema) != nil {
+	if len(schema) > maxIdentifier || len(relation) > maxIdentifier {
 		return "", false
 	}
-	return schema + "." + relation, true
+	found := s.relationNamed(schema, relation)
+	return found.schema + "." + found.name, true
 }
 
 var sequencePattern = regexp.MustCompile(`^(?:([A-Za-z_][A-Za-z0-9_$]*|"[^".]+")\.)?([A-Za-z_][A-Za-z0-9_$]*|"[^".]+")$`)

@@ -16,7 +16,6 @@ import (
 
 	"github.com/sallyport/sallyport/internal/pgtest"
 	"github.com/sallyport/sallyport/internal/policy"
-	"github.com/sallyport/sallyport/proxy/postgres/sql"
 )
 
 // TestPG7_TheServerAsksForNothingThatWasNotPredicted runs the corpus as a role that
@@ -36,7 +35,7 @@ func TestPG7_TheServerAsksForNothingThatWasNotPredicted(t *testing.T) {
 		read(t, filepath.Join("testdata/corpus", file+".yaml"), &statements)
 		for _, s := range statements {
 			text := parameter.ReplaceAllString(s.SQL, "NULL")
-			actions := sql.NewClassifier(0).Classify(text)
+			actions := classify(text)
 			if len(actions) == 1 && runs(actions[0]) {
 				o.try(text, actions[0])
 			}

@@ -72,14 +72,17 @@ func Read(text string, in Session) []Statement {
 	if len(tree.Stmts) > maxStatements {
 		return []Statement{unread(text, fmt.Sprintf("%d statements in one message, the limit is %d", len(tree.Stmts), maxStatements))}
 	}
-	statements := make([]Statement, 0, len(tree.Stmts))
+	path := in.effectivePath()
+	statements := make([]Statement, len(tree.Stmts))
 	for i, raw := range tree.Stmts {
-		s := newStatement()
-		kind := s.classify(raw.GetStmt())
-		read := Statement{Action: s.action(kind)}
-		read.Action.Statements, read.Action.Position = len(tree.Stmts), i
+		read := &statements[i]
 		read.Begin, read.End = extent(text, raw)
-		statements = append(statements, read)
+		s := newStatement(in, path, text[read.Begin:read.End])
+		kind := s.classify(raw.GetStmt())
+		read.Action = s.action(kind)
+		read.Action.Statements, read.Action.Position = len(tree.Stmts), i
+		read.Outputs, read.Node, read.Prepares = s.outputs, s.node, s.prepares
+		read.MovesPath, read.MovesCatalog = s.movesPath, s.movesCatalog
 	}
 	return statements
 }

@@ -6,8 +6,9 @@ import (
 	pg_query "github.com/pganalyze/pg_query_go/v6"
 )
 
-// set understands SET, RESET and SET TRANSACTION for settings that change neither
-// whose rights apply, nor what a text means, nor what the target enforces.
+// set understands SET, RESET and SET TRANSACTION: for an ordinary grant settings
+// that change neither whose rights apply, nor what a text means, nor what the target
+// enforces; for an unrestricted one all but what the proxy's own reading rests on.
 func (s *statement) set(stmt *pg_query.VariableSetStmt) string {
 	kind := "set"
 	name := strings.ToLower(stmt.Name)
@@ -16,39 +17,69 @@ func (s *statement) set(stmt *pg_query.VariableSetStmt) string {
 		s.setTransaction(stmt)
 		return kind
 	case pg_query.VariableSetKind_VAR_RESET_ALL:
-		s.refuse("RESET ALL: reset settings by name")
+		s.beyond("RESET ALL: reset settings by name")
+		s.setting("*")
 		return "reset"
 	case pg_query.VariableSetKind_VAR_RESET:
 		kind = "reset"
-		if settings[name] {
-			return kind
-		}
 	case pg_query.VariableSetKind_VAR_SET_DEFAULT:
-		if settings[name] {
-			return kind
-		}
 	case pg_query.VariableSetKind_VAR_SET_VALUE:
-		if settings[name] && s.literals(stmt.Args) || fixed(name, stmt.Args) {
-			return kind
-		}
 	default:
 		// FROM CURRENT stands in the definition of a function only.
+		s.refuse("SET %s FROM CURRENT", name)
 	}
-	s.refuse("%s of %s: a session may change only harmless settings such as application_name, timezone and statement_timeout", strings.ToUpper(kind), name)
+	s.setting(name)
+	value := stmt.Kind == pg_query.VariableSetKind_VAR_SET_VALUE
+	switch {
+	case value && fixed(name, stmt.Args):
+	case readingRestsOn[name]:
+		s.refuse("%s of %s: what a text means would change", strings.ToUpper(kind), name)
+	case settings[name] && (!value || s.literals(stmt.Args)):
+	default:
+		s.beyond("%s of %s: a session may change only harmless settings such as application_name, timezone and statement_timeout", strings.ToUpper(kind), name)
+	}
 	return kind
 }
+
+// setting notes a setting. Whose rights apply decides what "$user" is in search_path.
+func (s *statement) setting(name string) {
+	s.settings = append(s.settings, name)
+	switch name {
+	case "*", "search_path", "role", "session_authorization":
+		s.movesPath = true
+	}
+}
+
+// readingRestsOn are the settings without which texts are not what they look like.
+var readingRestsOn = set("standard_conforming_strings", "client_encoding")
 
 // setTransaction takes what BEGIN takes too, and no snapshot of another session.
 func (s *statement) setTransaction(stmt *pg_query.VariableSetStmt) {
 	if stmt.Name != "TRANSACTION" && stmt.Name != "SESSION CHARACTERISTICS" {
-		s.refuse("SET %s", stmt.Name)
+		s.beyond("SET %s", stmt.Name)
 	}
 	for _, node := range stmt.Args {
-		switch name := node.GetDefElem().GetDefname(); name {
+		name := node.GetDefElem().GetDefname()
+		s.settings = append(s.settings, name)
+		switch name {
 		case "transaction_isolation", "transaction_read_only", "transaction_deferrable":
 		default:
-			s.refuse("SET TRANSACTION with %s", name)
+			s.beyond("SET TRANSACTION with %s", name)
 		}
+	}
+}
+
+// setConfig is set_config(name, value, local), a SET in a query.
+func (s *statement) setConfig(call *pg_query.FuncCall) {
+	s.beyond("the function set_config, behind which a policy cannot see")
+	if len(call.GetArgs()) < 2 || call.Args[0].GetAConst().GetSval() == nil {
+		s.refuse("set_config of a setting that is not named by a literal")
+		return
+	}
+	name := strings.ToLower(call.Args[0].GetAConst().GetSval().GetSval())
+	s.setting(name)
+	if readingRestsOn[name] && !fixed(name, call.Args[1:2]) {
+		s.refuse("set_config of %s: what a text means would change", name)
 	}
 }
 
@@ -74,7 +105,7 @@ func fixed(name string, values []*pg_query.Node) bool {
 	value := strings.ToLower(values[0].GetAConst().GetSval().GetSval())
 	switch name {
 	case "client_encoding":
-		return value == "utf8" || value == "utf-8" || value == "unicode"
+		return isUTF8(value)
 	case "standard_conforming_strings":
 		return value == "on" || value == "true"
 	case "search_path":

@@ -8,117 +8,160 @@ import (
 
 	pg_query "github.com/pganalyze/pg_query_go/v6"
 
-	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/policy"
 )
 
 // statement gathers what one statement touches.
 type statement struct {
+	in   Session
+	path []string
+	// text is the statement's own.
+	text string
+
 	access    map[policy.Access]bool
+	uses      map[policy.ColumnUse]bool
+	mentioned columns
 	functions map[string]bool
+	calls     map[policy.Call]bool
 	sequences map[string]bool
-	// unknown is the first thing that was not understood.
-	unknown string
+	settings  []string
+	outputs   []Output
+	// unknown is the first thing that was not understood, opaque the first that
+	// cannot be looked into.
+	unknown, opaque string
 	// changes counts the updates and deletes in it, unfiltered those without a
-	// WHERE; filtered says that the outermost select has one.
+	// WHERE; filtered says that the outermost select has one, limited a LIMIT.
 	changes, unfiltered int
-	filtered            bool
+	filtered, limited   bool
+	// into is the SELECT that may have INTO; recursive the CTEs by their queries.
+	into      *pg_query.SelectStmt
+	recursive map[*pg_query.SelectStmt]*cte
+	work      int
+
+	node, prepares          string
+	movesPath, movesCatalog bool
 }
 
-func newStatement() *statement {
-	return &statement{access: map[policy.Access]bool{}, functions: map[string]bool{}, sequences: map[string]bool{}}
+func newStatement(in Session, path []string, text string) *statement {
+	return &statement{
+		in: in, path: path, text: text,
+		access: map[policy.Access]bool{}, uses: map[policy.ColumnUse]bool{},
+		functions: map[string]bool{}, calls: map[policy.Call]bool{}, sequences: map[string]bool{},
+	}
 }
 
 func (s *statement) action(kind string) policy.Action {
 	access := slices.SortedFunc(maps.Keys(s.access), func(a, b policy.Access) int {
 		return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Privilege, b.Privilege))
 	})
+	calls := slices.SortedFunc(maps.Keys(s.calls), func(a, b policy.Call) int {
+		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.Volatility, b.Volatility))
+	})
+	slices.Sort(s.settings)
 	return policy.Action{
-		Protocol: protocol, Kind: kind, Unknown: s.unknown,
-		Access: access, Functions: slices.Sorted(maps.Keys(s.functions)), Sequences: slices.Sorted(maps.Keys(s.sequences)),
-		HasWhere: s.unfiltered == 0 && (s.changes > 0 || s.filtered),
+		Protocol: protocol, Kind: kind, Unknown: s.unknown, Opaque: s.opaque, NoCatalog: s.in.Catalog == nil,
+		Access: access, Columns: s.columnUses(), Functions: slices.Sorted(maps.Keys(s.functions)), Calls: calls,
+		Sequences: slices.Sorted(maps.Keys(s.sequences)), Settings: slices.Compact(s.settings),
+		HasWhere: s.unfiltered == 0 && (s.changes > 0 || s.filtered), HasLimit: s.limited,
 	}
 }
 
-// classify walks a statement and returns its kind.
+// refuse keeps the first reason.
+func (s *statement) refuse(format string, args ...any) {
+	if s.unknown == "" {
+		s.unknown = fmt.Sprintf(format, args...)
+	}
+}
+
+// beyond refuses what only an unrestricted grant covers.
+func (s *statement) beyond(format string, args ...any) {
+	if !s.in.Unrestricted {
+		s.refuse(format, args...)
+	}
+}
+
+// obscure says that something runs which cannot be looked into: it may do anything.
+func (s *statement) obscure(why string) {
+	if s.opaque == "" {
+		s.opaque = why
+	}
+	s.movesPath, s.movesCatalog = true, true
+}
+
+// classify follows a statement and returns its kind.
 func (s *statement) classify(node *pg_query.Node) string {
 	switch stmt := node.GetNode().(type) {
 	case *pg_query.Node_SelectStmt:
 		return s.selectKind(stmt.SelectStmt)
 	case *pg_query.Node_InsertStmt:
-		s.visit(stmt.InsertStmt.ProtoReflect(), place{})
+		s.comesOut(s.insert(stmt.InsertStmt, &place{}))
 		return "insert"
 	case *pg_query.Node_UpdateStmt:
-		s.visit(stmt.UpdateStmt.ProtoReflect(), place{})
+		s.comesOut(s.update(stmt.UpdateStmt, &place{}))
 		return "update"
 	case *pg_query.Node_DeleteStmt:
-		s.visit(stmt.DeleteStmt.ProtoReflect(), place{})
+		s.comesOut(s.delete(stmt.DeleteStmt, &place{}))
 		return "delete"
 	case *pg_query.Node_MergeStmt:
-		s.visit(stmt.MergeStmt.ProtoReflect(), place{})
+		s.comesOut(s.merge(stmt.MergeStmt, &place{}))
 		return "merge"
 	case *pg_query.Node_CopyStmt:
 		return s.copy(stmt.CopyStmt)
 	case *pg_query.Node_ExplainStmt:
 		return s.explain(stmt.ExplainStmt)
-	case *pg_query.Node_DeclareCursorStmt:
-		if _, ok := stmt.DeclareCursorStmt.GetQuery().GetNode().(*pg_query.Node_SelectStmt); !ok {
-			s.refuse("a cursor over something else than a SELECT")
-			return "declare"
-		}
-		s.classify(stmt.DeclareCursorStmt.Query)
-		return "declare"
-	case *pg_query.Node_FetchStmt:
-		if stmt.FetchStmt.Ismove {
-			return "move"
-		}
-		return "fetch"
-	case *pg_query.Node_ClosePortalStmt:
-		return "close"
-	case *pg_query.Node_TransactionStmt:
-		return transactionKind(stmt.TransactionStmt.Kind)
 	case *pg_query.Node_VariableSetStmt:
 		return s.set(stmt.VariableSetStmt)
 	case *pg_query.Node_VariableShowStmt:
+		s.outputs = []Output{{}}
 		return "show"
-	case *pg_query.Node_DeallocateStmt:
-		return "deallocate"
-	case *pg_query.Node_PrepareStmt:
-		s.refuse("PREPARE at SQL level is not understood yet: use the protocol's prepared statements")
-		return "prepare"
-	case *pg_query.Node_ExecuteStmt:
-		s.refuse("EXECUTE at SQL level is not understood yet: use the protocol's prepared statements")
-		return "execute"
 	default:
-		return otherKind(node)
+		if kind, ok := s.sessionKind(node); ok {
+			return kind
+		}
+		return s.define(node)
 	}
 }
 
 func (s *statement) selectKind(stmt *pg_query.SelectStmt) string {
-	if into(stmt) {
+	s.filtered = stmt.WhereClause != nil
+	s.limited = limits(stmt.LimitCount)
+	if at := into(stmt); at != nil {
+		s.into = at
+		s.created(at.IntoClause.Rel)
+		s.use(s.query(stmt, &place{}, false).all(), policy.UseCopy)
 		return "create table as"
 	}
-	s.filtered = stmt.WhereClause != nil
-	s.visit(stmt.ProtoReflect(), place{})
+	s.comesOut(s.query(stmt, &place{}, false))
 	if len(stmt.ValuesLists) > 0 {
 		return "values"
 	}
 	return "select"
 }
 
-// into finds SELECT … INTO, which stands at the first arm of a UNION.
-func into(stmt *pg_query.SelectStmt) bool {
-	for ; stmt != nil; stmt = stmt.Larg {
-		if stmt.IntoClause != nil {
-			return true
-		}
-	}
-	return false
+// limits says whether a LIMIT is there, and not LIMIT ALL.
+func limits(count *pg_query.Node) bool {
+	return count != nil && !count.GetAConst().GetIsnull()
 }
 
-// explain is judged by what it explains; with ANALYZE, which runs it, as that.
+// into finds SELECT … INTO, which stands at the first arm of a UNION.
+func into(stmt *pg_query.SelectStmt) *pg_query.SelectStmt {
+	for ; stmt != nil; stmt = stmt.Larg {
+		if stmt.IntoClause != nil {
+			return stmt
+		}
+	}
+	return nil
+}
+
+// explain is judged by what it explains; with ANALYZE, which runs it, as that. What
+// comes out is a plan, and rows of no table.
 func (s *statement) explain(stmt *pg_query.ExplainStmt) string {
 	kind := s.classify(stmt.Query)
+	s.outputs = []Output{{}}
+	if kind == "declare" {
+		// No cursor of that name is made.
+		s.node = ""
+	}
 	if !rowKind(kind) {
 		return kind
 	}
@@ -136,64 +179,5 @@ func rowKind(kind string) bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// copy is understood to and from the client only.
-func (s *statement) copy(stmt *pg_query.CopyStmt) string {
-	kind := "copy-to"
-	if stmt.IsFrom {
-		kind = "copy-from"
-	}
-	if stmt.Filename != "" || stmt.IsProgram {
-		s.refuse(`COPY with a file or a program of the server: use \copy, or COPY … FROM STDIN and TO STDOUT`)
-		return kind
-	}
-	for _, option := range stmt.Options {
-		def := option.GetDefElem()
-		if !copyOptions[def.GetDefname()] {
-			s.refuse("the option %s of COPY", def.GetDefname())
-		}
-	}
-	if stmt.Query != nil {
-		if inner := s.classify(stmt.Query); !rowKind(inner) {
-			s.refuse("COPY of %s", inner)
-		}
-		return kind
-	}
-	privilege := v1alpha1.PrivilegeSelect
-	if stmt.IsFrom {
-		privilege = v1alpha1.PrivilegeInsert
-	}
-	s.target(stmt.Relation, privilege)
-	s.filtered = stmt.WhereClause != nil
-	if s.filtered {
-		s.visit(stmt.WhereClause.ProtoReflect(), place{})
-		s.target(stmt.Relation, v1alpha1.PrivilegeSelect)
-	}
-	return kind
-}
-
-// copyOptions lacks encoding: what flows then is not what is recorded and masked.
-var copyOptions = map[string]bool{
-	"format": true, "freeze": true, "delimiter": true, "null": true, "default": true, "header": true, "quote": true, "escape": true,
-	"force_quote": true, "force_not_null": true, "force_null": true, "on_error": true, "log_verbosity": true,
-}
-
-// target adds a privilege on a relation that is named as a target: a CTE never
-// stands for it.
-func (s *statement) target(relation *pg_query.RangeVar, privilege v1alpha1.RelationPrivilege) {
-	schema, name, err := relationName(relation)
-	if err != nil {
-		s.refuse("%v", err)
-		return
-	}
-	s.access[policy.Access{Schema: schema, Name: name, Privilege: privilege}] = true
-}
-
-// refuse keeps the first reason.
-func (s *statement) refuse(format string, args ...any) {
-	if s.unknown == "" {
-		s.unknown = fmt.Sprintf(format, args...)
 	}
 }
