@@ -1,6 +1,7 @@
 package mask
 
 import (
+	"bytes"
 	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
@@ -43,27 +44,23 @@ func requiredLiterals(tree *syntax.Regexp) []required {
 	return nil
 }
 
-// literalOf is the literal itself. Where it folds case, it is its longest piece in which
-// each letter has two cases only: s and k have a third beyond ASCII.
+// literalOf is the literal itself; where it folds case, its longest piece of ASCII.
 func literalOf(tree *syntax.Regexp) []required {
-	if tree.Flags&syntax.FoldCase == 0 {
-		if text := string(tree.Rune); len(text) >= shortestLiteral {
-			return []required{{bytes: []byte(text)}}
-		}
-		return nil
-	}
-	longest := ""
-	for _, piece := range strings.FieldsFunc(strings.ToLower(string(tree.Rune)), func(r rune) bool {
-		return r == 's' || r == 'k' || r >= utf8.RuneSelf
-	}) {
-		if len(piece) > len(longest) {
-			longest = piece
+	fold := tree.Flags&syntax.FoldCase != 0
+	longest := string(tree.Rune)
+	if fold {
+		pieces := strings.FieldsFunc(longest, func(r rune) bool { return r >= utf8.RuneSelf })
+		longest = ""
+		for _, piece := range pieces {
+			if len(piece) > len(longest) {
+				longest = strings.ToLower(piece)
+			}
 		}
 	}
 	if len(longest) < shortestLiteral {
 		return nil
 	}
-	return []required{{bytes: []byte(longest), fold: true}}
+	return []required{{bytes: []byte(longest), fold: fold}}
 }
 
 func shortest(literals []required) int {
@@ -74,4 +71,43 @@ func shortest(literals []required) int {
 		}
 	}
 	return n
+}
+
+// required is a literal that every match has: in lower case, if it folds case.
+type required struct {
+	bytes []byte
+	fold  bool
+}
+
+// in says whether the literal is in text.
+func (l required) in(text []byte) bool {
+	if !l.fold {
+		return bytes.Contains(text, l.bytes)
+	}
+	for i := range text {
+		if l.begins(text[i:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// begins says whether text begins with the literal in whatever case. Of ASCII's letters
+// s and k have a third one: ſ (U+017F) and the Kelvin sign (U+212A).
+func (l required) begins(text []byte) bool {
+	for _, c := range l.bytes {
+		switch {
+		case len(text) == 0:
+			return false
+		case text[0] == c, isUpper(text[0]) && text[0]+'a'-'A' == c:
+			text = text[1:]
+		case c == 's' && bytes.HasPrefix(text, []byte("ſ")):
+			text = text[len("ſ"):]
+		case c == 'k' && bytes.HasPrefix(text, []byte("\u212a")):
+			text = text[len("\u212a"):]
+		default:
+			return false
+		}
+	}
+	return true
 }

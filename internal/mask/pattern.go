@@ -1,7 +1,6 @@
 package mask
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -97,23 +96,3 @@ func (r *runes) ReadRune() (rune, int, error) {
 }
 
 var errEndOfText = errors.New("end of text")
-
-// required is a literal that every match has.
-type required struct {
-	bytes []byte
-	fold  bool
-}
-
-// in says whether the literal is in text, in whatever case if it folds.
-func (l required) in(text []byte) bool {
-	if !l.fold {
-		return bytes.Contains(text, l.bytes)
-	}
-	for i := 0; i+len(l.bytes) <= len(text); i++ {
-		if c := text[i]; (c == l.bytes[0] || isUpper(c) && c+'a'-'A' == l.bytes[0]) &&
-			bytes.EqualFold(text[i:i+len(l.bytes)], l.bytes) {
-			return true
-		}
-	}
-	return false
-}

@@ -16,7 +16,7 @@ func texts(t testing.TB) *rapid.Generator[[]byte] {
 	var pieces []string
 	for _, detect := range builtIn {
 		for _, line := range corpus(t, detect) {
-			pieces = append(pieces, strings.NewReplacer("«", "", "»", "").Replace(line))
+			pieces = append(pieces, unmarked(line))
 			for i, part := range strings.FieldsFunc(line, func(r rune) bool { return r == '«' || r == '»' }) {
 				if i%2 == 1 || strings.HasPrefix(line, "«") {
 					pieces = append(pieces, part)
