@@ -36,7 +36,8 @@ func (s *Session) Admit(ctx context.Context, operation Operation) (Admission, er
 	}
 	s.operations++
 	number := s.operations
-	if err := s.append(record.Event{Type: record.EventOperation, Operation: operation.recorded(number)}); err != nil {
+	// Written with the verdict, or with the hold, before anything goes on.
+	if err := s.later(record.Event{Type: record.EventOperation, Operation: operation.recorded(number)}); err != nil {
 		return Admission{}, err
 	}
 	decision, state, err := s.task.decide(operation, s.facts)
@@ -97,7 +98,7 @@ func (s *Session) Stream(ctx context.Context, operation int64, chunk []byte) err
 func (s *Session) Result(_ context.Context, result record.Result) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.append(record.Event{Type: record.EventResult, Result: &result})
+	return s.later(record.Event{Type: record.EventResult, Result: &result})
 }
 
 // Notice records something that the proxy told the client.
@@ -121,6 +122,20 @@ func (s *Session) append(events ...record.Event) error {
 		return s.task.recordingFailed(err)
 	}
 	s.task.recorded(head, s.allowed, s.refused)
+	return nil
+}
+
+// later records what is written with the next event, or a moment later. Callers hold mu.
+func (s *Session) later(event record.Event) error {
+	if s.writer == nil {
+		return errNotBegun
+	}
+	switch err := s.writer.AppendLater(event); {
+	case errors.Is(err, record.ErrClosed):
+		return err
+	case err != nil:
+		return s.task.recordingFailed(err)
+	}
 	return nil
 }
 
