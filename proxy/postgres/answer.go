@@ -22,11 +22,12 @@ type ending struct {
 // returns, if anything, goes to the client in its place.
 func (b *backend) answer(frame wire.Frame) ([]byte, error) {
 	if frame.Type == wire.TypeErrorResponse {
-		return b.failed(frame.Body)
+		return b.failed(frame)
 	}
 	p := b.pipeline
 	p.mu.Lock()
-	ended, err := b.match(frame, p.head())
+	s := p.head()
+	ended, err := b.match(frame, s)
 	p.mu.Unlock()
 	if err != nil {
 		return nil, err
@@ -35,6 +36,10 @@ func (b *backend) answer(frame wire.Frame) ([]byte, error) {
 		if err := b.result(e.operation, e.tag, e.code); err != nil {
 			return nil, err
 		}
+	}
+	if s.kind == stepShape {
+		// The client has not asked.
+		return []byte{}, nil
 	}
 	return nil, nil
 }
@@ -72,20 +77,29 @@ func (b *backend) match(frame wire.Frame, s *step) ([]ending, error) {
 		_, err := wire.ReadRowDescription(frame.Body)
 		p.pop()
 		return nil, err
-	case frame.Type == wire.TypeNoData && s.kind == stepDescribe:
+	case frame.Type == wire.TypeNoData && (s.kind == stepDescribe || s.kind == stepShape):
 		p.pop()
-	case frame.Type == wire.TypeRowDescription && simple:
-		_, err := wire.ReadRowDescription(frame.Body)
+	case frame.Type == wire.TypeRowDescription && s.kind == stepShape:
+		err := b.columns(frame.Body, s)
+		p.pop()
 		return nil, err
+	case frame.Type == wire.TypeRowDescription && simple:
+		return nil, b.columns(frame.Body, s)
 	case frame.Type == wire.TypeCopyInResponse && s.copyIn && (simple || s.kind == stepExecute):
 		p.copying = s.operation()
 		p.changed.Broadcast()
 		_, err := wire.ReadCopyResponse(frame.Body)
 		return nil, err
 	case frame.Type == wire.TypeCopyOutResponse && (simple || s.kind == stepExecute):
-		_, err := wire.ReadCopyResponse(frame.Body)
+		response, err := wire.ReadCopyResponse(frame.Body)
+		if err == nil && b.masked != nil {
+			err = b.masked.copyOut(response, s, p)
+		}
 		return nil, err
 	case frame.Type == wire.TypeCopyDone && (simple || s.kind == stepExecute):
+		if b.masked != nil && b.masked.copy != nil {
+			return nil, b.masked.copy.Done()
+		}
 	case frame.Type == wire.TypeCommandComplete && (simple || s.kind == stepExecute):
 		return b.complete(frame.Body, s)
 	case frame.Type == wire.TypeEmptyQueryResponse && simple && len(s.operations) == 0:
@@ -93,10 +107,16 @@ func (b *backend) match(frame wire.Frame, s *step) ([]ending, error) {
 		p.pop()
 	case frame.Type == wire.TypePortalSuspended && s.kind == stepExecute:
 		operation := s.operation()
+		if b.masked != nil {
+			b.masked.ran(s, p, "")
+		}
 		p.pop()
 		return []ending{{operation: operation, tag: "portal suspended"}}, nil
 	case frame.Type == wire.TypeReadyForQuery && (s.kind == stepSync || s.kind == stepQuery && (s.failed || s.ran == len(s.operations))):
 		status, err := wire.ReadReadyForQuery(frame.Body)
+		if b.masked != nil {
+			b.masked.ready(status)
+		}
 		p.ready(status)
 		return nil, err
 	default:
@@ -117,6 +137,9 @@ func (b *backend) complete(body []byte, s *step) ([]ending, error) {
 	}
 	p := b.pipeline
 	operation := s.operation()
+	if b.masked != nil {
+		b.masked.ran(s, p, c.Tag)
+	}
 	s.ran++
 	p.completed(s)
 	if s.portal != nil {
@@ -138,6 +161,21 @@ func (b *backend) complete(body []byte, s *step) ([]ending, error) {
 		p.changed.Broadcast()
 	}
 	return []ending{{operation: operation, tag: c.Tag}}, nil
+}
+
+// columns takes the description of the rows that follow.
+func (b *backend) columns(body []byte, s *step) error {
+	columns, err := wire.ReadRowDescription(body)
+	if err != nil {
+		return err
+	}
+	if b.masked != nil {
+		b.masked.result(columns, s, b.pipeline)
+	}
+	if b.output != nil {
+		b.output.describe(columns)
+	}
+	return nil
 }
 
 // endsPortals says whether a command may have ended portals, or made one of a name
@@ -168,20 +206,28 @@ func (b *backend) dismissed(code string) error {
 
 // failed takes an error: the step that it answers has failed, and the target skips
 // what follows in the segment.
-func (b *backend) failed(body []byte) ([]byte, error) {
-	report, err := wire.ReadReport(body)
+func (b *backend) failed(frame wire.Frame) ([]byte, error) {
+	report, err := wire.ReadReport(frame.Body)
 	if err != nil {
 		return nil, err
 	}
 	p := b.pipeline
 	p.mu.Lock()
 	s := p.head()
+	var said []byte
+	if b.masked != nil {
+		b.masked.settle()
+		if said, err = b.masked.report(frame, b.masked.guards(s)); err != nil {
+			p.mu.Unlock()
+			return nil, err
+		}
+	}
 	if s == nil || report.Fatal() {
 		p.mu.Unlock()
 		if !report.Fatal() {
 			return nil, broken("an error that answers nothing")
 		}
-		return nil, b.dismissed(report.Code)
+		return said, b.dismissed(report.Code)
 	}
 	instead := s.refusal
 	code := report.Code
@@ -207,5 +253,8 @@ func (b *backend) failed(body []byte) ([]byte, error) {
 		}
 	}
 	b.rows, b.bytes = 0, 0
+	if instead == nil {
+		instead = said
+	}
 	return instead, nil
 }

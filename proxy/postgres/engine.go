@@ -68,6 +68,7 @@ type door interface {
 	AwaitCommit(ctx context.Context, operation int64, rule, message string, held v1alpha1.HeldOperation, hold session.Hold) error
 	Masks() *mask.Set
 	Stream(context.Context, int64, []byte) error
+	Output(context.Context, record.Output) error
 	Result(context.Context, record.Result) error
 }
 

@@ -105,6 +105,9 @@ func (f *frontend) bind(frame wire.Frame) error {
 			return f.refuse(name, err)
 		}
 		made.operation = admission.Operation
+		if made.format, err = f.copyFormat(made.reading, prepared.text); err != nil {
+			return f.refuse(name, err)
+		}
 		if made.reading.Action.Kind == kindDeallocate {
 			made.drops = deallocated(prepared.text)
 		}
@@ -158,9 +161,12 @@ func (f *frontend) execute(frame wire.Frame) error {
 			return f.refuseCommit(bound, err)
 		}
 	}
-	s := &step{kind: stepExecute, portal: bound, operations: bound.operations(), readings: bound.readings(), copyIn: bound.copyIn(), drops: bound.drops}
+	s := &step{kind: stepExecute, portal: bound, operations: bound.operations(), readings: bound.readings(), formats: bound.formats(), copyIn: bound.copyIn(), drops: bound.drops}
 	if bound.reading != nil {
 		f.runs(&bound.reading.Action, bound.text)
+	}
+	if err := f.shape(e.Portal, bound); err != nil {
+		return err
 	}
 	// The frame may have moved while a COMMIT was held.
 	if err := f.forward(s, f.client.reader.Held(0)); err != nil {

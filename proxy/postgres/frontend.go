@@ -163,7 +163,7 @@ func (f *frontend) forward(s *step, message []byte) error {
 			return err
 		}
 	}
-	s.segment = f.segment
+	s.segment, s.catalog = f.segment, f.view.Catalog
 	pushed, ended := f.pipeline.push(s)
 	for _, e := range ended {
 		if err := f.session.Result(f.ctx, record.Result{Operation: e.operation, Error: e.code}); err != nil {

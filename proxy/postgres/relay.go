@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/mask"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 )
 
@@ -27,6 +28,10 @@ type relay struct {
 	// utf8 says that client and target exchange UTF8.
 	utf8 atomic.Bool
 
+	// masks of the values that come out; nil where none are masked.
+	masks *mask.Set
+	// shaped says that a portal's columns must be known before it runs.
+	shaped bool
 	// waiting for reviewers.
 	waiting waiting
 
@@ -41,6 +46,11 @@ type relay struct {
 // relay tells the client that it may go on, and relays until either side ends.
 func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door, place *place) error {
 	r := &relay{client: c, up: up, session: s, pipeline: newPipeline(up.Status), over: make(chan struct{})}
+	r.masks = s.Masks()
+	// What is recorded of the end must not fail because it is the end.
+	results := context.WithoutCancel(ctx)
+	b := &backend{relay: r, ctx: results, masked: newMasked(r, e.options.MaxMessage), output: newOutput(results, r)}
+	r.shaped = b.masked != nil || b.output != nil
 	f := e.frontend(r)
 	f.ctx, r.stop = context.WithCancelCause(ctx)
 	defer r.stop(nil)
@@ -57,13 +67,8 @@ func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door, pla
 	place.cancels(r.cancel)
 	stop := context.AfterFunc(ctx, func() { r.end(context.Cause(ctx)) })
 	defer stop()
-	// What is recorded of the end must not fail because it is the end.
-	results := context.WithoutCancel(ctx)
 	var answers sync.WaitGroup
-	answers.Go(func() {
-		b := &backend{relay: r, ctx: results}
-		r.end(b.run())
-	})
+	answers.Go(func() { r.end(b.run()) })
 	err := f.run()
 	f.observer.close()
 	left := errors.Is(err, errLeft)

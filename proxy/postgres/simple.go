@@ -41,6 +41,11 @@ func (f *frontend) query(frame wire.Frame) error {
 		}
 		s.operations = append(s.operations, admission.Operation)
 		s.readings = append(s.readings, &statements[i])
+		format, err := f.copyFormat(&statements[i], q.Text)
+		if err != nil {
+			return f.refuseQuery(s, err)
+		}
+		s.formats = append(s.formats, format)
 		s.copyIn = s.copyIn || action.Kind == kindCopyIn
 		moves = moves || movesPortals(action)
 	}

@@ -27,6 +27,8 @@ type portal struct {
 	reading *sql.Statement
 	// text of it.
 	text string
+	// format of a COPY to the client, where values are masked.
+	format *sql.CopyFormat
 	// drops is the prepared statement that it deallocates.
 	drops string
 	// ended says that its result is recorded; the pipeline's lock guards it.

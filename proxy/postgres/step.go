@@ -1,6 +1,9 @@
 package postgres
 
-import "github.com/sallyport/sallyport/proxy/postgres/sql"
+import (
+	"github.com/sallyport/sallyport/proxy/postgres/catalog"
+	"github.com/sallyport/sallyport/proxy/postgres/sql"
+)
 
 // stepKind is the message that a step waits for the answers of.
 type stepKind uint8
@@ -10,6 +13,8 @@ const (
 	stepParse
 	stepBind
 	stepDescribe
+	// stepShape is a Describe of our own, before an Execute.
+	stepShape
 	stepExecute
 	stepClose
 	stepSync
@@ -31,6 +36,10 @@ type step struct {
 	ran        int
 	// readings of those operations, one for each; shared, and not to be changed.
 	readings []*sql.Statement
+	// formats of those that copy data to the client, where values are masked.
+	formats []*sql.CopyFormat
+	// catalog that they were read with.
+	catalog *catalog.Snapshot
 	// copyIn says that one of them reads data from the client.
 	copyIn bool
 	// drops is the prepared statement that its one operation deallocates.

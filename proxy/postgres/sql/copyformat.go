@@ -52,18 +52,18 @@ func ReadCopyFormat(text string) (CopyFormat, error) {
 				return CopyFormat{}, fmt.Errorf("format %q is not known", value)
 			}
 		case "header":
-			if format.Header, err = flag(option.GetArg()); err != nil {
+			if format.Header, err = copyFlag(option.GetArg()); err != nil {
 				return CopyFormat{}, err
 			}
 		case "null":
 			null = value
 		case "delimiter":
-			format.Delimiter, err = single("DELIMITER", value)
+			format.Delimiter, err = copyCharacter("DELIMITER", value)
 			delimited = true
 		case "quote":
-			format.Quote, err = single("QUOTE", value)
+			format.Quote, err = copyCharacter("QUOTE", value)
 		case "escape":
-			format.Escape, err = single("ESCAPE", value)
+			format.Escape, err = copyCharacter("ESCAPE", value)
 		case "encoding":
 			if name := strings.ReplaceAll(strings.ToLower(value), "-", ""); name != "utf8" {
 				err = fmt.Errorf("ENCODING %q: only UTF8 is read here", value)
@@ -98,15 +98,15 @@ func (f *CopyFormat) complete(null string, hasNull, delimited bool) {
 	f.Null = null
 }
 
-func single(option, value string) (byte, error) {
+func copyCharacter(option, value string) (byte, error) {
 	if len(value) != 1 {
 		return 0, fmt.Errorf("%s is not one character", option)
 	}
 	return value[0], nil
 }
 
-// flag is a boolean as PostgreSQL's defGetBoolean reads one.
-func flag(arg *pg_query.Node) (bool, error) {
+// copyFlag is a boolean as PostgreSQL's defGetBoolean reads one.
+func copyFlag(arg *pg_query.Node) (bool, error) {
 	switch {
 	case arg == nil:
 		return true, nil

@@ -1,0 +1,198 @@
+package postgres
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/sallyport/sallyport/proxy/postgres/masking"
+	"github.com/sallyport/sallyport/proxy/postgres/sql"
+	"github.com/sallyport/sallyport/proxy/postgres/wire"
+)
+
+// kindCopyOut is the action of a COPY whose data go to the client.
+const kindCopyOut = "copy-to"
+
+// masked is how the backend masks what the target says.
+type masked struct {
+	*masking.Masks
+	// limit of a message, in bytes.
+	limit int64
+	// plan of the result whose rows come, copy of the COPY whose data come; nil while
+	// none do.
+	plan *masking.Plan
+	copy *masking.CopyPlan
+	// cursors are the statements behind those that the transaction has declared.
+	cursors map[string]*sql.Statement
+	// guarded says that a statement of the transaction has come by a masked column:
+	// what is deferred may speak of it later.
+	guarded bool
+}
+
+// newMasked is nil where nothing is masked.
+func newMasked(r *relay, limit int64) *masked {
+	masks := masking.New(r.masks)
+	if masks == nil {
+		return nil
+	}
+	return &masked{Masks: masks, limit: limit, cursors: map[string]*sql.Statement{}}
+}
+
+// reading is what is known of the statement that a step runs: behind a FETCH the
+// cursor's. Nil is nothing. Callers hold the pipeline's lock.
+func (m *masked) reading(s *step, p *pipeline) *sql.Statement {
+	if s.ran >= len(s.readings) || s.readings[s.ran] == nil {
+		return nil
+	}
+	reading := s.readings[s.ran]
+	if kind := reading.Action.Kind; kind != "fetch" && kind != "move" {
+		return reading
+	}
+	if cursor := m.cursors[reading.Node]; cursor != nil {
+		return cursor
+	}
+	if portal := p.portals[reading.Node]; portal != nil {
+		return portal.reading
+	}
+	return nil
+}
+
+// result plans the rows of a step's statement. Callers hold the pipeline's lock.
+func (m *masked) result(columns []wire.Column, s *step, p *pipeline) {
+	m.Follow(s.catalog)
+	m.plan = m.Result(columns, m.reading(s, p))
+}
+
+// copyOut plans the data of a step's COPY. Callers hold the pipeline's lock.
+func (m *masked) copyOut(response wire.CopyResponse, s *step, p *pipeline) error {
+	m.Follow(s.catalog)
+	if s.ran >= len(s.formats) || s.formats[s.ran] == nil {
+		return broken("a COPY that nobody asked for")
+	}
+	var err error
+	m.copy, err = m.Copy(response, *s.formats[s.ran], m.reading(s, p), m.limit)
+	return err
+}
+
+// ran follows a statement that has ended well. Callers hold the pipeline's lock.
+func (m *masked) ran(s *step, p *pipeline, tag string) {
+	m.settle()
+	reading := (*sql.Statement)(nil)
+	if s.ran < len(s.readings) {
+		reading = s.readings[s.ran]
+	}
+	if !m.HasColumns() {
+		return
+	}
+	m.Follow(s.catalog)
+	m.guarded = m.guarded || m.Touches(reading)
+	switch {
+	case reading == nil, reading.Action.Opaque != "", len(reading.Action.Calls) > 0, tag == "ROLLBACK":
+		// What runs unseen may have closed a cursor, and opened another of its name.
+		clear(m.cursors)
+	case reading.Action.Kind == "declare" && len(m.cursors) < maxNames:
+		m.cursors[reading.Node] = reading
+	case reading.Action.Kind == "close" && reading.Node == "":
+		clear(m.cursors)
+	case reading.Action.Kind == "close":
+		delete(m.cursors, reading.Node)
+	}
+}
+
+// settle ends what is planned.
+func (m *masked) settle() {
+	if m.plan != nil {
+		m.plan.Settle()
+	}
+	if m.copy != nil {
+		m.copy.Settle()
+	}
+	m.plan, m.copy = nil, nil
+}
+
+// ready follows the end of a segment.
+func (m *masked) ready(status byte) {
+	m.settle()
+	if status == wire.StatusIdle {
+		m.guarded = false
+		clear(m.cursors)
+	}
+}
+
+// guards says whether what the target says now may hold a masked value: about a step,
+// or about nothing that was asked.
+func (m *masked) guards(s *step) bool {
+	if !m.HasColumns() {
+		return false
+	}
+	if s == nil || m.guarded {
+		return true
+	}
+	m.Follow(s.catalog)
+	switch {
+	case s.kind == stepSync:
+		return false
+	case s.statement != nil:
+		return m.Guards([]*sql.Statement{s.statement.reading})
+	case s.portal != nil:
+		return m.Guards([]*sql.Statement{s.portal.reading})
+	}
+	return m.Guards(s.readings)
+}
+
+// works says whether a row, or data of a COPY, may change.
+func (m *masked) works(frame wire.Frame) (bool, error) {
+	switch {
+	case m == nil:
+		return false, nil
+	case frame.Type == wire.TypeDataRow && m.plan != nil:
+		return m.plan.Works(), nil
+	case frame.Type == wire.TypeCopyData && m.copy != nil:
+		return m.copy.Works(), nil
+	}
+	return false, broken("rows without a description")
+}
+
+// row appends a row, or data of a COPY, as the client gets it.
+func (m *masked) row(dst []byte, frame wire.Frame) ([]byte, error) {
+	if frame.Type == wire.TypeDataRow {
+		return m.plan.Row(dst, frame.Raw)
+	}
+	return m.copy.Data(dst, frame.Body)
+}
+
+// copyFormat is that of a COPY to the client, for its masks; nil for other statements. The error refuses one whose data cannot be read.
+func (f *frontend) copyFormat(reading *sql.Statement, text string) (*sql.CopyFormat, error) {
+	if f.masks == nil || reading.Action.Kind != kindCopyOut {
+		return nil, nil
+	}
+	if reading.Begin < reading.End && reading.End <= len(text) {
+		text = text[reading.Begin:reading.End]
+	}
+	format, err := sql.ReadCopyFormat(text)
+	if err != nil {
+		return nil, &fault{code: codeNotSupported, message: fmt.Sprintf("COPY TO with masks: %v", err),
+			hint: "The policy masks values, and this COPY's data could not be read. Use the options of PostgreSQL's own formats."}
+	}
+	return &format, nil
+}
+
+// formats of the one operation.
+func (p *portal) formats() []*sql.CopyFormat { return []*sql.CopyFormat{p.format} }
+
+// shape asks for the columns of a portal before it runs: masks and recording need their formats.
+func (f *frontend) shape(portal string, bound *portal) error {
+	if !f.shaped {
+		return nil
+	}
+	return f.forward(&step{kind: stepShape, portal: bound, readings: bound.readings()},
+		wire.AppendDescribe(nil, wire.Target{Object: wire.ObjectPortal, Name: portal}))
+}
+
+// report masks an ErrorResponse or NoticeResponse; nil is one that stays as it is.
+func (m *masked) report(frame wire.Frame, guarded bool) ([]byte, error) {
+	out, same, err := m.Report(nil, frame.Type, frame.Body, guarded)
+	if same || err != nil {
+		return nil, err
+	}
+	return slices.Clip(out), nil
+}
