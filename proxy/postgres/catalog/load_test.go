@@ -69,7 +69,7 @@ CREATE TABLE app.orders_1 PARTITION OF app.orders FOR VALUES IN (1);
 CREATE TRIGGER fire BEFORE INSERT OR UPDATE ON app.orders FOR EACH ROW EXECUTE FUNCTION app.fire();
 CREATE INDEX ON app.customers (app.double(id)) WHERE app.valid(id);
 CREATE VIEW app.v AS SELECT email AS mail FROM app.customers WHERE id > 1;
-CREATE TABLE app.log (x int);
+CREATE TABLE app.log (x int, y int, z int GENERATED ALWAYS AS (y + x) STORED);
 CREATE RULE r AS ON DELETE TO app.customers DO ALSO INSERT INTO app.log VALUES (OLD.id);
 ALTER TABLE app.customers ENABLE ROW LEVEL SECURITY;
 CREATE POLICY p ON app.customers USING (id IN (SELECT x FROM app.log));
@@ -128,10 +128,11 @@ CREATE CAST (int AS app.pair) WITH FUNCTION app.paired(int);
 	check("triggers", orders.Triggers, []catalog.Trigger{{Name: "fire", Function: function("fire").OID, Events: "iu", Enabled: true}})
 	check("view", strings.Join(strings.Fields(find("v").View), " "), "SELECT customers.email AS mail FROM app.customers WHERE (customers.id > 1);")
 	check("view reads", len(find("v").Reads), 2)
+	check("generated", find("log").Columns[2].From, "[1 2]")
 	check("rule", []any{len(customers.Rules), string(customers.Rules[0].Event), customers.Rules[0].Instead}, "[1 d false]")
 	check("policy", []any{customers.RowSecurity, len(customers.PolicyReads), customers.PolicyReads[0].Relation == find("log").OID}, "[true 1 true]")
 	fire := function("fire")
-	check("function", []any{fire.Definer, fire.Language, fire.Volatility, fire.Body}, "[true plpgsql volatile BEGIN RETURN NEW; END]")
+	check("function", []any{fire.Definer, fire.Language, fire.Volatility, strings.Contains(fire.Body, "AS $function$BEGIN RETURN NEW; END$function$")}, "[true plpgsql volatile true]")
 	check("path", fmt.Sprintf("%q", fire.SearchPath), `["app" "postgres" "My \"path"]`)
 	total := function("total")
 	check("arguments", []any{total.Arguments, total.Defaults, total.Variadic, total.Atomic, total.Parameters}, "[3 2 true true [a b c]]")

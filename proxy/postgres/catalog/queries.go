@@ -37,10 +37,10 @@ var queries = []query{
 	{"relations", limited(`SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence == 't', c.relrowsecurity
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid == c.relnamespace WHERE `+relationKinds, "c.oid", "50001"),
 		6, maxRelations, (*loader).relation},
-	{"columns", limited(`SELECT a.attrelid, a.attnum, a.attname, a.atttypid
+	{"columns", limited(`SELECT a.attrelid, a.attnum, a.attname, a.atttypid, NOT a.attgenerated == ''
 	FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid == a.attrelid
-	WHERE a.attnum >= 1::pg_catalog.int2 AND NOT a.attisdropped AND NOT c.relkind == 'S' AND `+relationKinds, "a.attrelid, a.attnum", "400001"),
-		4, maxColumns, (*loader).column},
+	WHERE a.attnum >= 1::pg_catalog.int2 AND NOT a.attisdropped AND `+relationKinds, "a.attrelid, a.attnum", "400001"),
+		5, maxColumns, (*loader).column},
 	{"inheritance", limited(`SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i`, "i.inhparent, i.inhrelid", "200001"),
 		2, maxOthers, (*loader).inherits},
 	{"foreign keys", limited(`SELECT c.conrelid, c.confrelid, c.confdeltype, c.confupdtype FROM pg_catalog.pg_constraint c
@@ -72,6 +72,11 @@ var queries = []query{
 	WHERE NOT r.ev_enabled == 'D' AND `+userSchema+` AND `+relationKinds, "r.oid", "50001"),
 		5, maxRelations, (*loader).rule},
 	{"dependencies", limited(dependencies, "1, 2, 3, 4, 5", "200001"), 5, maxOthers, (*loader).dependency},
+	{"generated columns", limited(`SELECT a.attrelid, a.attnum, d.refobjsubid FROM pg_catalog.pg_depend d
+	JOIN pg_catalog.pg_attrdef f ON f.oid == d.objid JOIN pg_catalog.pg_attribute a ON a.attrelid == f.adrelid AND a.attnum == f.adnum
+	WHERE d.classid == 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.refclassid == 'pg_catalog.pg_class'::pg_catalog.regclass
+	AND d.refobjid == f.adrelid AND d.refobjsubid >= 1 AND NOT a.attgenerated == '' AND NOT d.refobjsubid == a.attnum::pg_catalog.int4`, "1, 2, 3", "200001"),
+		3, maxOthers, (*loader).generated},
 	{"identity columns", limited(`SELECT d.refobjid, d.objid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid == d.objid
 	WHERE c.relkind == 'S' AND d.deptype == 'i' AND d.classid == 'pg_catalog.pg_class'::pg_catalog.regclass
 	AND d.refclassid == 'pg_catalog.pg_class'::pg_catalog.regclass`, "1, 2", "200001"),

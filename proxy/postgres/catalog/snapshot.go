@@ -73,6 +73,10 @@ type Column struct {
 	Number int16
 	Name   string
 	Type   uint32
+	// Generated says that it is computed from others: COPY leaves it out. From are
+	// these, by number.
+	Generated bool
+	From      []int16
 }
 
 // Origin is a column of a relation by number; 0 is the whole row.

@@ -45,7 +45,7 @@ func (l *loader) column(f fields) error {
 	if err != nil {
 		return err
 	}
-	r.Columns = append(r.Columns, Column{Number: int16(number), Name: f[2], Type: kind}) //nolint:gosec // attnum is an int2
+	r.Columns = append(r.Columns, Column{Number: int16(number), Name: f[2], Type: kind, Generated: f.is(4)}) //nolint:gosec // attnum is an int2
 	return nil
 }
 
@@ -337,6 +337,27 @@ func (l *loader) identity(f fields) error {
 	}
 	if !slices.Contains(r.Sequences, sequence) {
 		r.Sequences = append(r.Sequences, sequence)
+	}
+	return nil
+}
+
+func (l *loader) generated(f fields) error {
+	r, err := l.of(f, 0)
+	if r == nil {
+		return err
+	}
+	column, err := f.number(1)
+	if err != nil {
+		return err
+	}
+	from, err := f.number(2)
+	if err != nil {
+		return err
+	}
+	for i := range r.Columns {
+		if c := &r.Columns[i]; int(c.Number) == column {
+			c.From = append(c.From, int16(from)) //nolint:gosec // attnum is an int2
+		}
 	}
 	return nil
 }

@@ -33,9 +33,6 @@ func (w *walk) call(oid uint32, at origin) {
 	call := policy.Call{Function: name, Volatility: f.Volatility, Definer: f.Definer, Via: at.via}
 	body := w.body(f, at.path)
 	call.Opaque = body.opaque != ""
-	if w.calls[call] {
-		return
-	}
 	w.calls[call] = true
 	if body.opaque != "" {
 		w.conceal("function %s %s", name, body.opaque)

@@ -8,9 +8,9 @@ import (
 	"github.com/sallyport/sallyport/proxy/postgres/sql"
 )
 
-// column notes a use of a column, and of those that it stands for: a view's of those
-// that it is computed from, a partition's or child's of the parent's, and the other
-// way round.
+// column notes a use of a column, and of those that it stands for: a view's (a
+// materialised one holds copies) of those that it is computed from, a partition's or child's of the parent's, and the other
+// way round; a generated one for those that it is computed from.
 func (w *walk) column(use policy.ColumnUse, at origin) {
 	if at.inside && use.Use != policy.UseWrite {
 		use.Use = policy.UseCall
@@ -27,11 +27,21 @@ func (w *walk) behind(use policy.ColumnUse, depth int) []policy.ColumnUse {
 	if relation == nil || !w.spend(origin{depth: depth}) {
 		return out
 	}
-	if relation.Kind == 'v' {
+	if relation.Kind == 'v' || relation.Kind == 'm' {
 		return append(out, w.viewColumn(relation, use, depth+1)...)
 	}
-	out = w.relatives(out, relation, use, up, depth)
-	return w.relatives(out, relation, use, down, depth)
+	if column := relation.Column(use.Column); column != nil && use.Use != policy.UseWrite {
+		for _, number := range column.From {
+			from := use
+			from.Column = relation.ByNumber(number)
+			out = append(out, from)
+		}
+	}
+	for _, one := range slices.Clone(out) {
+		out = w.relatives(out, relation, one, up, depth)
+		out = w.relatives(out, relation, one, down, depth)
+	}
+	return out
 }
 
 func up(r *catalog.Relation) []uint32   { return r.Parents }
@@ -87,7 +97,7 @@ func (w *walk) viewColumn(r *catalog.Relation, use policy.ColumnUse, depth int) 
 // plain says whether a column of a relation is one column of a table, unchanged.
 func (w *walk) plain(use policy.ColumnUse, depth int) bool {
 	relation := w.snapshot.Resolve(nil, use.Schema, use.Relation)
-	if relation == nil || relation.Kind != 'v' || depth > maxDepth {
+	if relation == nil || relation.Kind != 'v' && relation.Kind != 'm' || depth > maxDepth {
 		return true
 	}
 	v := w.view(relation)

@@ -1,0 +1,194 @@
+-- What the oracle's statements run on. Each text starts with a mark of table and column,
+-- so that a result shows where its values came from.
+CREATE ROLE task;
+CREATE SCHEMA app;
+CREATE SCHEMA other;
+SET check_function_bodies = off;
+
+CREATE TABLE customers (id int PRIMARY KEY, name text, email text, region text, parent int REFERENCES customers ON DELETE SET NULL);
+CREATE TABLE products (sku text PRIMARY KEY, title text, price int);
+CREATE TABLE orders (id int PRIMARY KEY, customer_id int REFERENCES customers ON DELETE CASCADE ON UPDATE CASCADE, status text, amount int, note text);
+CREATE TABLE items (order_id int REFERENCES orders ON DELETE CASCADE ON UPDATE SET NULL, line int, sku text REFERENCES products ON UPDATE CASCADE ON DELETE SET DEFAULT, qty int);
+CREATE TABLE audit (id serial PRIMARY KEY, what text, who text);
+CREATE TABLE counters (name text PRIMARY KEY, n int);
+CREATE TABLE log (id bigserial, line text);
+CREATE TABLE limits (id int, top int);
+CREATE TABLE defaults (id int, tag text);
+CREATE TABLE members (id int, name text);
+CREATE TABLE rates (id int, rate int);
+CREATE TABLE bare (id int, v text);
+CREATE TABLE "Odd Name" (id int, "Odd Column" text);
+CREATE TABLE app.things (id int, v text);
+CREATE TABLE other.things (id int, v text);
+CREATE TABLE other.bare (id int, v text);
+
+CREATE TABLE events (at int, kind text, body text) PARTITION BY RANGE (at);
+CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (10);
+CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (10) TO (20) PARTITION BY LIST (kind);
+CREATE TABLE events_2_a PARTITION OF events_2 FOR VALUES IN ('m:public.events.kind:1', 'a');
+CREATE TABLE events_2_b PARTITION OF events_2 DEFAULT;
+CREATE TABLE events_rest PARTITION OF events DEFAULT;
+
+CREATE TABLE animals (name text, legs int);
+CREATE TABLE dogs (bark text) INHERITS (animals);
+CREATE TABLE puppies (age int) INHERITS (dogs);
+
+-- Functions in SQL.
+CREATE FUNCTION app.total(customer int) RETURNS bigint STABLE LANGUAGE sql AS 'SELECT sum(amount) FROM public.orders WHERE customer_id = customer';
+CREATE FUNCTION app.total_atomic(customer int) RETURNS bigint STABLE LANGUAGE sql BEGIN ATOMIC SELECT sum(amount) FROM public.orders WHERE customer_id = customer; END;
+CREATE FUNCTION app.title(code text) RETURNS text STABLE LANGUAGE sql RETURN (SELECT title FROM public.products WHERE sku = code);
+CREATE FUNCTION app.all_orders() RETURNS SETOF orders STABLE LANGUAGE sql AS 'SELECT * FROM orders';
+CREATE FUNCTION app.mails(OUT id int, OUT mail text) RETURNS SETOF record STABLE LANGUAGE sql AS 'SELECT id, email FROM public.customers';
+CREATE FUNCTION app.add_log(line text) RETURNS bigint LANGUAGE sql AS 'INSERT INTO public.log (line) VALUES ($1) RETURNING id';
+CREATE FUNCTION app.f(int) RETURNS int LANGUAGE sql AS 'SELECT n FROM public.counters LIMIT 1';
+CREATE FUNCTION app.f(text) RETURNS int LANGUAGE sql AS 'SELECT top FROM public.limits LIMIT 1';
+CREATE FUNCTION app.pathless() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM things';
+CREATE FUNCTION app.pathful() RETURNS bigint LANGUAGE sql SET search_path = other, public AS 'SELECT count(*) FROM things';
+CREATE FUNCTION app.both() RETURNS bigint LANGUAGE sql AS 'SELECT app.pathless() + app.pathful()';
+CREATE FUNCTION app.pure(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + 1';
+CREATE FUNCTION app.row_of(c customers) RETURNS text STABLE LANGUAGE sql AS 'SELECT c.name || (SELECT max(name) FROM public.counters)';
+CREATE FUNCTION app.with_default(a int DEFAULT 1, b int DEFAULT 2) RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM public.members WHERE id > a + b';
+CREATE FUNCTION app.sum_of(VARIADIC a int[]) RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM public.rates WHERE id = ANY (a)';
+CREATE FUNCTION app.draws() RETURNS bigint LANGUAGE sql AS 'SELECT nextval(''public.audit_id_seq'')';
+-- And in PL/pgSQL.
+CREATE FUNCTION app.bump(key text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE result int;
+BEGIN
+  UPDATE public.counters SET n = n + 1 WHERE name = key RETURNING n INTO result;
+  IF NOT FOUND THEN INSERT INTO public.counters VALUES (key, 1) RETURNING n INTO result; END IF;
+  RETURN result;
+END $$;
+CREATE FUNCTION app.loops(up int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE r record; o public.orders%ROWTYPE; total int := (SELECT count(*) FROM public.limits); a int[] := '{1,2}'; c CURSOR (k int) FOR SELECT * FROM public.items WHERE line = k;
+BEGIN
+  FOR r IN SELECT * FROM public.products LOOP total := total + r.price; END LOOP;
+  FOR i IN 1..up LOOP a[i] := (SELECT coalesce(max(id), 0) FROM public.members); END LOOP;
+  SELECT * INTO o FROM public.orders LIMIT 1;
+  OPEN c(1); FETCH c INTO r; CLOSE c;
+  WHILE total > 1000000 LOOP DELETE FROM public.bare; END LOOP;
+  PERFORM app.add_log('loop');
+  RETURN total + o.amount;
+EXCEPTION WHEN division_by_zero THEN
+  INSERT INTO public.audit (what) VALUES (SQLERRM);
+  RETURN 0;
+END $$;
+CREATE FUNCTION app.rows_of(lowest int) RETURNS TABLE (order_id int, remark text) STABLE LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN QUERY SELECT id, note FROM public.orders WHERE amount >= lowest;
+  FOR order_id, remark IN SELECT id, name FROM public.customers LOOP RETURN NEXT; END LOOP;
+END $$;
+CREATE FUNCTION app.dynamic(name text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE n bigint;
+BEGIN EXECUTE 'SELECT count(*) FROM ' || quote_ident(name) INTO n; RETURN n; END $$;
+CREATE FUNCTION app.definer() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+BEGIN RETURN (SELECT count(*) FROM secrets); END $$;
+CREATE FUNCTION app.calls_dynamic() RETURNS bigint LANGUAGE sql AS 'SELECT app.dynamic(''orders'')';
+CREATE FUNCTION app.makes_table() RETURNS int LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE IF NOT EXISTS made (a int); INSERT INTO made VALUES (1); RETURN 1; END $$;
+CREATE PROCEDURE app.proc(a int) LANGUAGE plpgsql AS $$ BEGIN DELETE FROM public.log WHERE id = a; UPDATE public.limits SET top = a; END $$;
+CREATE PROCEDURE app.proc_sql(a int) LANGUAGE sql AS 'INSERT INTO public.members VALUES (a, ''x'')';
+
+CREATE FUNCTION app.state(int, int) RETURNS int LANGUAGE sql AS 'SELECT $1 + coalesce($2, 0) + (SELECT count(*)::int FROM public.rates)';
+CREATE AGGREGATE app.summed(int) (SFUNC = app.state, STYPE = int, INITCOND = '0');
+CREATE FUNCTION app.alike(text, text) RETURNS bool LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM public.members WHERE name = $1)';
+CREATE OPERATOR app.~=~ (LEFTARG = text, RIGHTARG = text, FUNCTION = app.alike);
+CREATE TYPE app.grade AS ENUM ('low', 'high');
+CREATE TABLE grades (id int, grade app.grade);
+CREATE TABLE cast_rates (id int, points int);
+CREATE FUNCTION app.points(app.grade) RETURNS int LANGUAGE sql AS 'SELECT max(points) FROM public.cast_rates';
+CREATE CAST (app.grade AS int) WITH FUNCTION app.points(app.grade) AS ASSIGNMENT;
+
+-- What a table's definition makes run.
+CREATE FUNCTION app.valid_body(text) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN NOT EXISTS (SELECT FROM public.limits WHERE top < 0); END $$;
+CREATE FUNCTION app.default_tag() RETURNS text LANGUAGE sql AS 'SELECT max(tag) FROM public.defaults';
+CREATE FUNCTION app.norm(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT lower($1)';
+CREATE TABLE docs (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body text CHECK (app.valid_body(body)), tag text DEFAULT app.default_tag(),
+  normal text GENERATED ALWAYS AS (app.norm(body)) STORED);
+CREATE INDEX ON docs (app.norm(body));
+CREATE DOMAIN app.small AS int CHECK (VALUE < 1000000);
+CREATE TABLE smalls (id app.small, v text);
+CREATE TABLE secrets (id int, owner text, value text);
+ALTER TABLE secrets ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON secrets USING (owner IN (SELECT name FROM members) OR id > 0) WITH CHECK (true);
+
+-- Triggers.
+CREATE FUNCTION app.audit_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN INSERT INTO public.audit (what, who) VALUES (TG_OP, OLD.note); RETURN OLD; END IF;
+  INSERT INTO public.audit (what, who) VALUES (TG_OP, NEW.note);
+  RETURN NEW;
+END $$;
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON orders FOR EACH ROW EXECUTE FUNCTION app.audit_row();
+CREATE FUNCTION app.count_statement() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE public.counters SET n = n + 1; RETURN NULL; END $$;
+CREATE TRIGGER counted AFTER INSERT ON events FOR EACH STATEMENT EXECUTE FUNCTION app.count_statement();
+CREATE TRIGGER counted_row BEFORE UPDATE ON dogs FOR EACH ROW WHEN (NEW.legs > 0) EXECUTE FUNCTION app.count_statement();
+CREATE TABLE dynamic_table (id int, v text);
+CREATE FUNCTION app.dynamic_trigger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'INSERT INTO public.log (line) VALUES (1)'; RETURN NEW; END $$;
+CREATE TRIGGER dynamic BEFORE INSERT OR UPDATE ON dynamic_table FOR EACH ROW EXECUTE FUNCTION app.dynamic_trigger();
+CREATE TABLE part_trigger (id int, v text) PARTITION BY LIST (id);
+CREATE TABLE part_trigger_1 PARTITION OF part_trigger FOR VALUES IN (1);
+CREATE TABLE part_trigger_2 PARTITION OF part_trigger DEFAULT;
+CREATE FUNCTION app.logged() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM app.add_log(TG_TABLE_NAME); RETURN COALESCE(NEW, OLD); END $$;
+CREATE TRIGGER logged AFTER INSERT OR UPDATE OR DELETE ON part_trigger FOR EACH ROW EXECUTE FUNCTION app.logged();
+CREATE CONSTRAINT TRIGGER later AFTER DELETE ON bare DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION app.logged();
+
+-- Views.
+CREATE VIEW v_customers AS SELECT id, upper(name) AS name, email AS mail FROM customers WHERE region <> 'x';
+CREATE VIEW v_orders AS SELECT o.id, o.note, c.email, p.title FROM orders o JOIN customers c ON c.id = o.customer_id LEFT JOIN items i ON i.order_id = o.id LEFT JOIN products p USING (sku);
+CREATE VIEW v_views AS SELECT v.mail AS contact, o.note FROM v_customers v JOIN v_orders o ON o.id = v.id;
+CREATE VIEW v_update AS SELECT id, email, region FROM customers WHERE id > 0 WITH CHECK OPTION;
+CREATE VIEW v_update_2 AS SELECT id, email AS e FROM v_update WHERE id IN (SELECT id FROM members) OR id > 0;
+CREATE VIEW v_union AS SELECT id, name AS v FROM customers UNION ALL SELECT price, title FROM products;
+CREATE VIEW v_function AS SELECT id, app.total(id) AS total FROM customers;
+CREATE VIEW v_star AS SELECT * FROM bare;
+CREATE VIEW v_cte AS WITH t AS (SELECT id, note FROM orders) SELECT t.id, t.note, (SELECT max(email) FROM customers) AS most FROM t;
+CREATE VIEW v_barrier WITH (security_barrier) AS SELECT id, value FROM secrets;
+CREATE VIEW v_events AS SELECT at, body FROM events WHERE kind <> 'none';
+CREATE VIEW v_trigger AS SELECT id, v FROM bare;
+CREATE FUNCTION app.instead() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.members VALUES (1, TG_OP); RETURN COALESCE(NEW, OLD); END $$;
+CREATE TRIGGER instead INSTEAD OF INSERT OR UPDATE OR DELETE ON v_trigger FOR EACH ROW EXECUTE FUNCTION app.instead();
+CREATE VIEW v_rules AS SELECT id, v FROM bare;
+CREATE RULE v_insert AS ON INSERT TO v_rules DO INSTEAD INSERT INTO rates VALUES (NEW.id, 1);
+CREATE RULE v_update AS ON UPDATE TO v_rules DO INSTEAD UPDATE rates SET rate = NEW.id WHERE id = OLD.id;
+CREATE RULE v_delete AS ON DELETE TO v_rules DO INSTEAD (DELETE FROM rates WHERE id = OLD.id; DELETE FROM log);
+CREATE TABLE ruled (id int, v text);
+CREATE RULE also AS ON INSERT TO ruled DO ALSO INSERT INTO log (line) VALUES (NEW.v);
+CREATE RULE nothing AS ON DELETE TO ruled WHERE OLD.id > 1000 DO INSTEAD NOTHING;
+CREATE RULE other AS ON UPDATE TO ruled WHERE EXISTS (SELECT FROM limits) DO INSTEAD INSERT INTO audit (what) SELECT name FROM members;
+CREATE MATERIALIZED VIEW totals AS SELECT region, count(*) AS n FROM customers GROUP BY region;
+CREATE SEQUENCE numbers;
+
+INSERT INTO customers SELECT i, 'm:public.customers.name:' || i, 'm:public.customers.email:' || i, 'm:public.customers.region:' || i % 3, NULL FROM generate_series(1, 6) i;
+INSERT INTO products SELECT 'm:public.products.sku:' || i, 'm:public.products.title:' || i, i FROM generate_series(1, 4) i;
+INSERT INTO orders SELECT i, 1 + i % 5, 'm:public.orders.status:' || i % 2, i * 10, 'm:public.orders.note:' || i FROM generate_series(1, 6) i;
+INSERT INTO items SELECT i, i, 'm:public.products.sku:' || 1 + i % 3, i FROM generate_series(1, 6) i;
+INSERT INTO counters VALUES ('m:public.counters.name:1', 1), ('m:public.counters.name:2', 2);
+INSERT INTO limits VALUES (1, 10), (2, 20);
+INSERT INTO defaults VALUES (1, 'm:public.defaults.tag:1');
+INSERT INTO members VALUES (1, 'm:public.members.name:1'), (2, 'm:public.members.name:2');
+INSERT INTO rates VALUES (1, 5), (2, 6);
+INSERT INTO cast_rates VALUES (1, 7);
+INSERT INTO grades VALUES (1, 'low'), (2, 'high');
+INSERT INTO bare VALUES (1, 'm:public.bare.v:1'), (2, 'm:public.bare.v:2');
+INSERT INTO "Odd Name" VALUES (1, 'm:public.Odd Name.Odd Column:1');
+INSERT INTO app.things VALUES (1, 'm:app.things.v:1');
+INSERT INTO other.things VALUES (2, 'm:other.things.v:1');
+INSERT INTO events VALUES (1, 'm:public.events.kind:1', 'm:public.events.body:1'), (11, 'm:public.events.kind:1', 'm:public.events.body:2'), (12, 'm:public.events.kind:2', 'm:public.events.body:3'), (99, 'm:public.events.kind:1', 'm:public.events.body:4');
+INSERT INTO animals VALUES ('m:public.animals.name:1', 4);
+INSERT INTO dogs VALUES ('m:public.animals.name:2', 4, 'm:public.dogs.bark:1');
+INSERT INTO puppies VALUES ('m:public.animals.name:3', 4, 'm:public.dogs.bark:2', 1);
+INSERT INTO docs (body, tag) VALUES ('m:public.docs.body:1', 'm:public.docs.tag:1'), ('m:public.docs.body:2', NULL);
+INSERT INTO smalls VALUES (1, 'm:public.smalls.v:1');
+INSERT INTO secrets VALUES (1, 'm:public.secrets.owner:1', 'm:public.secrets.value:1');
+INSERT INTO dynamic_table VALUES (1, 'x');
+INSERT INTO part_trigger VALUES (1, 'm:public.part_trigger.v:1'), (2, 'm:public.part_trigger.v:2');
+INSERT INTO ruled VALUES (1, 'm:public.ruled.v:1');
+-- What triggers and rules have written bears the marks of others.
+TRUNCATE log, audit;
+INSERT INTO log (line) VALUES ('m:public.log.line:1');
+INSERT INTO audit (what, who) VALUES ('m:public.audit.what:1', 'm:public.audit.who:1');
+REFRESH MATERIALIZED VIEW totals;
+ANALYZE;
+
+GRANT USAGE ON SCHEMA public, app, other TO task;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, app, other TO task;
+GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public, app, other TO task;
