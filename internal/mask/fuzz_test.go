@@ -33,7 +33,7 @@ func FuzzPattern(f *testing.F) {
 		set, err := Compile(v1alpha1.MaskingPolicy{Detectors: []v1alpha1.DetectorMask{
 			{Name: "custom", Detect: v1alpha1.DetectPattern, Pattern: expression}}})
 		if err != nil {
-			t.Skip("the pattern is refused")
+			return
 		}
 		inOrder(t, set, text)
 		// Text that is passed over has no match.
