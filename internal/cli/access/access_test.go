@@ -232,6 +232,7 @@ Review:     pay-1423-abcd
 Expires:    29m (2030-01-02 10:29:00Z)
 Credential: EphemeralRole sp_1
 Sessions:   1 now, 2 in all; operations: 7 allowed, 1 refused
+Held:       you may not list reviews here; a held operation's client is told its review's name
 
 CONDITION   STATUS   REASON   MESSAGE
 Ready       True     Active   active

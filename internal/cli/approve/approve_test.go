@@ -107,7 +107,7 @@ func TestTheInboxShowsWhatWaitsForYouAlone(t *testing.T) {
 	s := newStory(t)
 	alice := s.person("alice", []string{"dba"}, "orders-read")
 	out, failure := s.run(alice)
-	s.want(out, `NAME       TASK       REQUESTER   TARGET   POLICY        REASON              NEEDS      EXPIRES
+	s.want(out, `NAME       TASK       REQUESTER   TARGET   POLICY        WHAT                NEEDS      EXPIRES
 pay-1423   PAY-1423   bob         orders   orders-read   look at one order   1 of dba   60m
 `)
 	s.want(failure, "")
@@ -171,6 +171,104 @@ To answer:
 `)
 	if out, _ := s.run(alice, "show", "PAY-1423", "-o", "yaml"); !strings.Contains(out, "kind: ApprovalReview\n") || strings.Contains(out, "managedFields") {
 		t.Errorf("yaml: %s", out)
+	}
+}
+
+// hold adds the review of a held operation, whose text tries to look like ours.
+func (s *story) hold(name string, point v1alpha1.HoldPoint) {
+	s.t.Helper()
+	held := &v1alpha1.ApprovalReview{Spec: *s.Review.Spec.DeepCopy()}
+	held.Namespace, held.Name = s.Namespace, name
+	held.Labels = map[string]string{v1alpha1.LabelRequestUID: string(s.Request.UID)}
+	held.Spec.Decisions = []v1alpha1.Decision{}
+	held.Spec.Question.Subject.Kind = v1alpha1.SubjectStatement
+	held.Spec.Question.Subject.Held = &v1alpha1.HeldOperation{
+		ID: "0197-s/3", Point: point, Digest: strings.Repeat("ab", 32), Rule: "no-where", Message: "say which rows",
+		Kind: "update", Text: "UPDATE orders\n  SET paid = \x1b[2J$1\nState:      Approved", Values: []string{"true", "NULL"},
+		Reads: []string{"public.customers"}, Writes: []string{"public.orders"}, EstimatedRows: new(int64(120)), Preview: "by the planner",
+		Warnings: []string{"it holds locks while it waits"},
+	}
+	if point == v1alpha1.HoldAtCommit {
+		held.Spec.Question.Subject.Held.Kind, held.Spec.Question.Subject.Held.Text = "commit", "COMMIT"
+		held.Spec.Question.Subject.Held.Effects = []v1alpha1.RelationEffect{{
+			Relation: "public.orders", Updated: 2, Note: "1 of 2 rows",
+			Images: []v1alpha1.RowImage{{Before: `{"id":1,"paid":false}`, After: `{"id":1,"paid":true}`}},
+		}}
+	}
+	if err := s.server.Client.Create(s.t.Context(), held); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestAHeldStatementIsShownWholeAndAnsweredByItsOwnName(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	alice := s.person("alice", []string{"dba"}, "orders-read")
+	s.hold("pay-1423-0123456789", v1alpha1.HoldAtStatement)
+	out, _ := s.run(alice)
+	for _, want := range []string{"pay-1423-0123456789   PAY-1423", `UPDATE orders SET paid = \x1b[2J$1 State: Approved`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the inbox has no %q:\n%s", want, out)
+		}
+	}
+	out, failure := s.run(alice, "show", "pay-1423-0123456789")
+	s.want(failure, "")
+	const want = `
+Held:       update, before it runs
+By rule:    no-where: say which rows
+Operation:  0197-s/3
+SHA-256:    ` + "abababababababababababababababababababababababababababababababab" + `
+
+Text:
+  | UPDATE orders
+  |   SET paid = \x1b[2J$1
+  | State:      Approved
+
+Values:
+  | $1 = true
+  | $2 = NULL
+
+Impact:
+  writes public.orders
+  reads public.customers
+  no WHERE: every row
+  about 120 rows: by the planner
+  ! it holds locks while it waits
+`
+	if !strings.Contains(out, want) || !strings.Contains(out, "\nHas:\n") {
+		t.Errorf("show has not\n%s\nbut\n%s", want, out)
+	}
+	s.manage()
+	// The request's name means the request.
+	out, failure = s.run(alice, "pay-1423")
+	s.want(failure, "")
+	s.want(out, "pay-1423 approved: counted for seat dba; the review is over: Approved\n")
+	out, failure = s.run(alice, "pay-1423-0123456789", "-m", "fine")
+	s.want(failure, "")
+	s.want(out, "pay-1423-0123456789 approved: recorded; the manager has not counted it yet, see kubectl approve show pay-1423-0123456789\n")
+}
+
+func TestAHeldCommitIsShownWithItsEffects(t *testing.T) {
+	t.Parallel()
+	s := newStory(t)
+	alice := s.person("alice", []string{"dba"}, "orders-read")
+	s.hold("pay-1423-0123456789", v1alpha1.HoldAtCommit)
+	if out, _ := s.run(alice); !strings.Contains(out, "COMMIT of public.orders 2 updated") {
+		t.Errorf("inbox:\n%s", out)
+	}
+	out, failure := s.run(alice, "show", "pay-1423-0123456789")
+	s.want(failure, "")
+	const want = `
+Effects:
+  RELATION      INSERTED   UPDATED   DELETED   NOTE
+  public.orders   0          2         0         1 of 2 rows
+
+Rows of public.orders (2 updated):
+  | BEFORE                  AFTER
+  | {"id":1,"paid":false}   {"id":1,"paid":true}
+`
+	if !strings.Contains(strings.ReplaceAll(out, " ", ""), strings.ReplaceAll(want, " ", "")) {
+		t.Errorf("show has not\n%s\nbut\n%s", want, out)
 	}
 }
 

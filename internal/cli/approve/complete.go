@@ -8,12 +8,13 @@ import (
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/cli/kube"
+	"github.com/sallyport/sallyport/internal/cli/review"
 )
 
 // completionTimeout keeps a shell from waiting for an API server that is away.
 const completionTimeout = 3 * time.Second
 
-// reviewed names the requests of the namespace whose review is open; nothing if
+// reviewed names the reviews of the namespace that are open; nothing if
 // they cannot be listed: a completion has nobody to tell.
 func reviewed(ctx context.Context, factory *kube.Factory) []string {
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
@@ -29,7 +30,7 @@ func reviewed(ctx context.Context, factory *kube.Factory) []string {
 	var names []string
 	for _, r := range list.Items {
 		if r.Status.Outcome == "" {
-			names = append(names, r.Spec.Question.Subject.Request.Name+"\t"+r.Spec.Question.Task.ID)
+			names = append(names, review.Name(&r)+"\t"+r.Spec.Question.Task.ID)
 		}
 	}
 	return names

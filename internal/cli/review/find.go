@@ -13,8 +13,9 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 )
 
-// Find returns the review that a name means: the request's name, the review's own,
-// or the task's id in any case. Of several, the one that is still open.
+// Find returns the review that a name means: the review's own, the request's name, or
+// the task's id in any case. Of several, the one that is still open. The review of a
+// held operation is meant by its own name alone: whoever answers says which bytes.
 func Find(ctx context.Context, c client.Client, namespace, name string) (*v1alpha1.ApprovalReview, error) {
 	list := &v1alpha1.ApprovalReviewList{}
 	if err := c.List(ctx, list, client.InNamespace(namespace)); err != nil {
@@ -26,8 +27,12 @@ func Find(ctx context.Context, c client.Client, namespace, name string) (*v1alph
 func choose(reviews []v1alpha1.ApprovalReview, namespace, name string) (*v1alpha1.ApprovalReview, error) {
 	for _, means := range []func(r v1alpha1.ApprovalReview) bool{
 		func(r v1alpha1.ApprovalReview) bool { return r.Name == name },
-		func(r v1alpha1.ApprovalReview) bool { return r.Spec.Question.Subject.Request.Name == name },
-		func(r v1alpha1.ApprovalReview) bool { return strings.EqualFold(r.Spec.Question.Task.ID, name) },
+		func(r v1alpha1.ApprovalReview) bool {
+			return r.Spec.Question.Subject.Held == nil && r.Spec.Question.Subject.Request.Name == name
+		},
+		func(r v1alpha1.ApprovalReview) bool {
+			return r.Spec.Question.Subject.Held == nil && strings.EqualFold(r.Spec.Question.Task.ID, name)
+		},
 	} {
 		var open, decided []v1alpha1.ApprovalReview
 		for _, r := range reviews {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -52,6 +53,9 @@ func (o *Options) Run(ctx context.Context) error {
 	var out strings.Builder
 	asked(&out, r)
 	o.stands(&out, r)
+	if err := o.held(ctx, &out, r); err != nil {
+		return err
+	}
 	if err := conditions(&out, r); err != nil {
 		return err
 	}
@@ -116,6 +120,50 @@ func (o *Options) stands(out io.Writer, r *v1alpha1.TaskAccessRequest) {
 		}
 		field(out, "Teardown", "%s: %s", proved, t.Message)
 	}
+}
+
+// held lists the operations that were put before reviewers, if reviews may be read:
+// requesters may not, for they show what others wrote.
+func (o *Options) held(ctx context.Context, out io.Writer, r *v1alpha1.TaskAccessRequest) error {
+	list := &v1alpha1.ApprovalReviewList{}
+	err := o.client.List(ctx, list, client.InNamespace(r.Namespace), client.MatchingLabels{v1alpha1.LabelRequestUID: string(r.UID)})
+	if apierrors.IsForbidden(err) {
+		field(out, "Held", "%s", "you may not list reviews here; a held operation's client is told its review's name")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for i := range list.Items {
+		question := list.Items[i].Spec.Question
+		if question.Subject.Held == nil || question.Subject.Request.UID != string(r.UID) {
+			continue
+		}
+		state := review.Left(question.ExpiresAt.Time, o.Factory.Now()) + " left"
+		if outcome := list.Items[i].Status.Outcome; outcome != "" {
+			state = string(outcome)
+		}
+		rows = append(rows, []string{list.Items[i].Name, string(question.Subject.Held.Point), state, clip(review.What(&list.Items[i]))})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	fmt.Fprintln(out)
+	table := terminal.NewTable(out, "HELD", "POINT", "STATE", "WHAT")
+	for _, row := range rows {
+		table.Row(row...)
+	}
+	return table.Flush()
+}
+
+// clip keeps a long text from breaking the table.
+func clip(line string) string {
+	const most = 64
+	if runes := []rune(line); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return line
 }
 
 func conditions(out io.Writer, r *v1alpha1.TaskAccessRequest) error {

@@ -54,7 +54,7 @@ func (o *Options) Run(ctx context.Context) error {
 		return err
 	}
 	if r.Status.Outcome != "" {
-		return fmt.Errorf("the review of %s is over: %s", r.Spec.Question.Subject.Request.Name, r.Status.Outcome)
+		return fmt.Errorf("the review of %s is over: %s", review.Name(r), r.Status.Outcome)
 	}
 	me, err := kube.WhoAmI(ctx, o.client)
 	if err != nil {
@@ -133,7 +133,7 @@ func latch(r *v1alpha1.ApprovalReview, reviewer string) *v1alpha1.LatchedDecisio
 
 // report says what became of the decision; one that does not count is an error.
 func (o *Options) report(r *v1alpha1.ApprovalReview, reviewer string) error {
-	name, done := r.Spec.Question.Subject.Request.Name, "approved"
+	name, done := review.Name(r), "approved"
 	if o.Verdict == v1alpha1.VerdictDeny {
 		done = "denied"
 	}

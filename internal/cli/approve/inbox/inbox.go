@@ -112,7 +112,7 @@ func (o *Options) waits(ctx context.Context, r *v1alpha1.ApprovalReview) (bool, 
 }
 
 func (o *Options) table() *terminal.Table {
-	headers := []string{"NAME", "TASK", "REQUESTER", "TARGET", "POLICY", "REASON", "NEEDS", "EXPIRES"}
+	headers := []string{"NAME", "TASK", "REQUESTER", "TARGET", "POLICY", "WHAT", "NEEDS", "EXPIRES"}
 	if o.AllNamespaces {
 		headers = append([]string{"NAMESPACE"}, headers...)
 	}
@@ -122,8 +122,8 @@ func (o *Options) table() *terminal.Table {
 func (o *Options) cells(r *v1alpha1.ApprovalReview) []string {
 	q := r.Spec.Question
 	cells := []string{
-		q.Subject.Request.Name, q.Task.ID, q.Requester.Username, q.Target.Name, q.Policy.Name,
-		shortened(q.Reason), review.Needs(r), review.Left(q.ExpiresAt.Time, o.Factory.Now()),
+		review.Name(r), q.Task.ID, q.Requester.Username, q.Target.Name, q.Policy.Name,
+		shortened(review.What(r)), review.Needs(r), review.Left(q.ExpiresAt.Time, o.Factory.Now()),
 	}
 	if o.AllNamespaces {
 		cells = append([]string{r.Namespace}, cells...)
@@ -131,11 +131,11 @@ func (o *Options) cells(r *v1alpha1.ApprovalReview) []string {
 	return cells
 }
 
-// shortened keeps a long reason from breaking the table; show has it whole.
-func shortened(reason string) string {
+// shortened keeps a long line from breaking the table; show has it whole.
+func shortened(line string) string {
 	const most = 48
-	if runes := []rune(reason); len(runes) > most {
+	if runes := []rune(line); len(runes) > most {
 		return string(runes[:most-1]) + "…"
 	}
-	return reason
+	return line
 }

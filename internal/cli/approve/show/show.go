@@ -52,6 +52,11 @@ func (o *Options) Run(ctx context.Context) error {
 	}
 	var out strings.Builder
 	o.question(&out, r)
+	if held := r.Spec.Question.Subject.Held; held != nil {
+		if err := operation(&out, held); err != nil {
+			return err
+		}
+	}
 	o.rules(ctx, &out, r)
 	if err := o.decisions(&out, r); err != nil {
 		return err
@@ -81,7 +86,11 @@ func (o *Options) question(out io.Writer, r *v1alpha1.ApprovalReview) {
 	field(out, "Target", "%s", q.Target.Name)
 	field(out, "Policy", "%s", q.Policy.Name)
 	field(out, "Duration", "%s from the grant", review.Seconds(q.DurationSeconds))
-	fmt.Fprintln(out, "\nWould get:")
+	has := "\nWould get:"
+	if q.Subject.Held != nil {
+		has = "\nHas:"
+	}
+	fmt.Fprintln(out, has)
 	for _, line := range review.Grant(q.Grant) {
 		fmt.Fprintln(out, "  "+record.PrintableLine(line))
 	}
@@ -154,6 +163,6 @@ func (o *Options) state(out io.Writer, r *v1alpha1.ApprovalReview) {
 	}
 	deadline := r.Spec.Question.ExpiresAt
 	field(out, "Expires", "%s (%s)", review.Left(deadline.Time, o.Factory.Now()), deadline.UTC().Format("2006-01-02 15:04:05Z"))
-	name := r.Spec.Question.Subject.Request.Name
+	name := review.Name(r)
 	fmt.Fprintf(out, "\nTo answer:\n  kubectl approve %s -m \"why it is right\"\n  kubectl approve deny %s -m \"why it is not\"\n", name, name)
 }
