@@ -47,6 +47,7 @@ func TestCompileNamesTheFieldAndSaysWhatToDo(t *testing.T) {
 			"masking.detectors[a].pattern: ", "remove the pattern"},
 		"a constant that is found": {detector(v1alpha1.DetectorMask{Name: "a", Detect: v1alpha1.DetectEmail,
 			Mask: v1alpha1.Mask{How: v1alpha1.MaskConstant, Constant: &address}}), "masking.detectors[a].mask.constant: ", "no detector finds"},
+		"a pattern that is large":   {pattern(`token([a-z0-9]{100}){10}`), "masking.detectors[card].pattern: ", "lower their counts"},
 		"no pattern":                {pattern(""), "masking.detectors[card].pattern: ", "write an RE2 expression"},
 		"a pattern that is no RE2":  {pattern(`(?=abc)`), "masking.detectors[card].pattern: ", "it is not RE2"},
 		"a pattern that is long":    {pattern(strings.Repeat("a", 513)), "masking.detectors[card].pattern: ", "512 are the most"},

@@ -9,8 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// longestPattern of a policy, in bytes.
-const longestPattern = 512
+// longestPattern of a policy, in bytes, and in instructions of the program that it is
+// compiled to: each byte that the pattern reads may cost a step of each of them.
+const (
+	longestPattern = 512
+	longestProgram = 1000
+)
 
 // pattern is a policy's own expression. Text that has none of its literals has no match.
 type pattern struct {
@@ -37,7 +41,15 @@ func compilePattern(expression string) (pattern, error) {
 	if anchored(tree) {
 		return pattern{}, errors.New(`it has ^, $, \A or \z, and a detector looks inside text: remove them, or use \b`)
 	}
-	literals := requiredLiterals(tree.Simplify())
+	tree = tree.Simplify()
+	program, err := syntax.Compile(tree)
+	if err != nil {
+		return pattern{}, fmt.Errorf("it is not RE2: %w", err)
+	}
+	if n := len(program.Inst); n > longestProgram {
+		return pattern{}, fmt.Errorf("its repetitions come to %d steps, and %d are the most: lower their counts, or use + and *", n, longestProgram)
+	}
+	literals := requiredLiterals(tree)
 	if len(literals) == 0 {
 		return pattern{}, fmt.Errorf("no literal of %d bytes is in every match, by which other text could be passed over: "+
 			"add what stands before or in the value, such as \"token=\"", shortestLiteral)
