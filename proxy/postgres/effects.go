@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/policy"
 )
 
 // counters of one relation: rows inserted, updated and deleted.
@@ -54,7 +55,7 @@ func (f *frontend) describeEffects(ctx context.Context, held *v1alpha1.HeldOpera
 		}
 	}
 	f.gate.did.warn(held)
-	if f.gate.policy.RowImages > 0 {
+	if policy.RowImages(f.gate.spec) > 0 {
 		return f.images(ctx, held)
 	}
 	return nil

@@ -64,6 +64,9 @@ func TestPG8_WhatRunsIsWhatWasAdmitted(t *testing.T) {
 		for r.next() != "row "+mark+".last" {
 		}
 		r.untilReady()
+		// A result is written with the next operation.
+		r.write(query("SELECT 'written'"))
+		r.untilReady()
 
 		var ran []string
 		for _, match := range executed.FindAllStringSubmatch(target.Log(), -1) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/proxy/postgres/sql"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
@@ -59,9 +60,9 @@ func (e *Engine) frontend(r *relay) *frontend {
 	f.observer = observer{session: r.session, task: state.Task.ID}
 	if state.Grant != nil {
 		f.ruled = len(state.Grant.Policy.Rules) > 0
-		f.gate.policy = state.Grant.Policy.Hold
+		f.gate.spec = state.Grant.Policy
 		f.gate.on = slices.ContainsFunc(state.Grant.Policy.Rules, func(r v1alpha1.Rule) bool { return r.Effect == v1alpha1.EffectHoldCommit })
-		f.holdTimeout = time.Duration(state.Grant.Policy.Hold.TimeoutSeconds) * time.Second
+		f.holdTimeout = policy.HoldTimeout(state.Grant.Policy)
 	}
 	f.prepareHold()
 	return f

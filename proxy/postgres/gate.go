@@ -28,8 +28,8 @@ import (
 type gate struct {
 	// on says that the policy has such a rule.
 	on bool
-	// policy says how commits are held.
-	policy v1alpha1.HoldPolicy
+	// spec says how commits are held.
+	spec v1alpha1.AccessPolicySpec
 	// number is the transaction that the rest is about, as the pipeline counts them.
 	number int64
 	// baseline has the counters at its beginning; nil without a transaction.
@@ -105,16 +105,14 @@ func (f *frontend) ignored() bool {
 // openGate bounds how long the transaction can make others wait, and takes its
 // baseline.
 func (f *frontend) openGate() error {
-	milliseconds := func(seconds int32, more time.Duration) string {
-		return strconv.FormatInt((time.Duration(seconds)*time.Second + more).Milliseconds(), 10)
-	}
-	hold := f.gate.policy
+	milliseconds := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+	spec := f.gate.spec
 	rows, err := f.inquire(f.ctx, "SELECT pg_catalog.set_config('lock_timeout', $1, true), "+
 		"pg_catalog.set_config('statement_timeout', $2, true), "+
 		"pg_catalog.set_config('idle_in_transaction_session_timeout', $3, true), "+
 		"pg_catalog.current_setting('track_counts')",
-		milliseconds(hold.LockTimeoutSeconds, 0), milliseconds(hold.StatementTimeoutSeconds, 0),
-		milliseconds(hold.CommitTimeoutSeconds, afterHold))
+		milliseconds(policy.LockTimeout(spec)), milliseconds(policy.StatementTimeout(spec)),
+		milliseconds(policy.CommitTimeout(spec)+afterHold))
 	if err != nil {
 		return f.asFault(err)
 	}

@@ -59,7 +59,14 @@ const tables = `
 	CREATE TABLE salaries (person text, amount numeric);
 	INSERT INTO orders SELECT i, 'customer ' || i, i * 1.5 FROM generate_series(1, 1000) i;
 	GRANT SELECT, INSERT, UPDATE, DELETE ON orders TO by_scram, by_md5, by_password, by_certificate;
-	GRANT SELECT ON salaries TO by_scram;`
+	GRANT SELECT ON salaries TO by_scram;
+	CREATE TABLE payments (id int PRIMARY KEY, card text, amount numeric);
+	CREATE TABLE ledger (payment int, note text);
+	CREATE FUNCTION book() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		INSERT INTO public.ledger VALUES (NEW.id, 'booked'); RETURN NEW; END $$;
+	CREATE TRIGGER book AFTER UPDATE ON payments FOR EACH ROW WHEN (NEW.amount > 1000) EXECUTE FUNCTION book();
+	INSERT INTO payments SELECT i, '4111 1111 1111 1111', 10 FROM generate_series(1, 400) i;
+	GRANT SELECT, INSERT, UPDATE, DELETE ON payments, ledger TO by_scram;`
 
 var methods = []string{
 	"host all by_md5 all md5", "host all by_password all password", "host all by_trust all trust",

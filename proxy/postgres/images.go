@@ -76,7 +76,7 @@ func (f *frontend) imagesOf(ctx context.Context, effect *v1alpha1.RelationEffect
 		effect.Note = clip("no rows shown: " + f.scan(printable(err.Error())))
 		return nil
 	}
-	most := int(f.gate.policy.RowImages)
+	most := policy.RowImages(f.gate.spec)
 	after, noted, err := f.inSavepoint(ctx, table.changed("xmin", xid, most))
 	if err != nil {
 		return err

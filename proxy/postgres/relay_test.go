@@ -193,6 +193,10 @@ func TestValuesAreRecordedWithTheirStatement(t *testing.T) {
 	if _, err := conn.Exec(ctx, "UPDATE orders SET customer = $1 WHERE id = $2 AND customer IS DISTINCT FROM $3", "O'Brien", 77, nil); err != nil {
 		t.Fatal(err)
 	}
+	// A result is written with the next operation.
+	if _, err := conn.Exec(ctx, "SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
 	var got []record.Text
 	operation := int64(0)
 	for _, event := range p.events(t) {

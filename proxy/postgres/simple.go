@@ -48,6 +48,9 @@ func (f *frontend) query(frame wire.Frame) error {
 		s.formats = append(s.formats, format)
 		s.copyIn = s.copyIn || action.Kind == kindCopyIn
 		moves = moves || movesPortals(action)
+		if len(statements) > 1 {
+			f.runs(action, q.Text)
+		}
 	}
 	if len(statements) == 1 && statements[0].Action.Kind == kindDeallocate {
 		s.drops = deallocated(q.Text)
@@ -55,13 +58,13 @@ func (f *frontend) query(frame wire.Frame) error {
 	if moves {
 		f.portals.move(f.segment)
 	}
-	if len(statements) == 1 && statements[0].Action.Kind == kindCommit {
-		if err := f.awaitCommit(s.operations[0]); err != nil {
-			return f.refuseQuery(s, err)
+	if len(statements) == 1 {
+		if statements[0].Action.Kind == kindCommit {
+			if err := f.awaitCommit(s.operations[0]); err != nil {
+				return f.refuseQuery(s, err)
+			}
 		}
-	}
-	for i := range statements {
-		f.runs(&statements[i].Action, q.Text)
+		f.runs(&statements[0].Action, q.Text)
 	}
 	// The frame may have moved while it was held.
 	return f.forwardQuery(s, f.client.reader.Held(0))
