@@ -222,26 +222,6 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func TestEnforcedTurnsAHoldIntoADenialThatSaysSo(t *testing.T) {
-	t.Parallel()
-	p := mustCompile(t, spec(rule("h", "Hold", "true")))
-	held := p.Decide(read("public.orders"), context)
-	want := held
-	want.Effect, want.Message = "Deny", "held operations are not served yet: denied (because h)"
-	if diff := cmp.Diff(want, held.Enforced()); diff != "" {
-		t.Errorf("enforced (-want +got):\n%s", diff)
-	}
-	gated := context
-	gated.Session.InTransaction = true
-	if got := mustCompile(t, spec(rule("g", "HoldCommit", "true"))).Decide(read("public.orders"), gated).Enforced(); got.Effect != "Deny" {
-		t.Errorf("a held commit became %s", got.Effect)
-	}
-	allowed := mustCompile(t, spec()).Decide(read("public.orders"), context)
-	if diff := cmp.Diff(allowed, allowed.Enforced()); diff != "" {
-		t.Errorf("an Allow changed:\n%s", diff)
-	}
-}
-
 func TestExplainNamesPolicyRuleReasonAndMatches(t *testing.T) {
 	t.Parallel()
 	d := mustCompile(t, spec(rule("a", "Allow", "true"), rule("d", "Deny", "true"))).Decide(read("public.orders"), context)

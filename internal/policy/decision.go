@@ -30,21 +30,6 @@ type Decision struct {
 	Matched []string
 }
 
-// Enforced is the decision that can be carried out today, for callers that
-// cannot hold an operation: Hold and HoldCommit become a Deny that says so.
-func (d Decision) Enforced() Decision {
-	if d.Effect != v1alpha1.EffectHold && d.Effect != v1alpha1.EffectHoldCommit {
-		return d
-	}
-	d.Effect = v1alpha1.EffectDeny
-	message := "held operations are not served yet: denied"
-	if d.Message != "" {
-		message += " (" + d.Message + ")"
-	}
-	d.Message = message
-	return d
-}
-
 // Explain is the decision for people, one line each.
 func (d Decision) Explain() []string {
 	lines := []string{string(d.Effect) + " by policy " + d.Policy + ", rule " + d.Rule}
