@@ -63,7 +63,7 @@ var queries = []query{
 	FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid == o.oprnamespace WHERE o.oid >= `+firstUser, "o.oid", "20001"),
 		4, maxFunctions, (*loader).operator},
 	{"triggers", limited(`SELECT t.tgrelid, t.tgname, t.tgfoid, t.tgtype, t.tgenabled FROM pg_catalog.pg_trigger t
-	WHERE NOT t.tgisinternal`, "t.oid", "200001"),
+	WHERE NOT t.tgisinternal OR NOT t.tgparentid == '0'::pg_catalog.oid`, "t.oid", "200001"),
 		5, maxOthers, (*loader).trigger},
 	{"views and rules", limited(`SELECT r.ev_class, r.rulename, r.ev_type, r.is_instead,
 	CASE WHEN r.rulename == '_RETURN' THEN pg_catalog.pg_get_viewdef(r.ev_class) ELSE pg_catalog.pg_get_ruledef(r.oid) END
@@ -99,6 +99,8 @@ const dependencies = `WITH owner (class, id, kind, relation, but) AS (
 	UNION ALL SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, p.oid, 'policy', p.polrelid, p.polrelid FROM pg_catalog.pg_policy p
 	UNION ALL SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid, 'rule', r.ev_class, r.ev_class FROM pg_catalog.pg_rewrite r
 	UNION ALL SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass, t.oid, 'writing', t.tgrelid, t.tgfoid FROM pg_catalog.pg_trigger t
+	UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, y.oid, 'domain', y.oid, '0'::pg_catalog.oid FROM pg_catalog.pg_type y WHERE y.typtype == 'd'
+	UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, f.oid, 'function', f.oid, '0'::pg_catalog.oid FROM pg_catalog.pg_proc f WHERE f.oid >= '16384'::pg_catalog.oid
 	UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid, 'writing', i.indrelid, '0'::pg_catalog.oid FROM pg_catalog.pg_index i
 	UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, t.partrelid, 'writing', t.partrelid, '0'::pg_catalog.oid FROM pg_catalog.pg_partitioned_table t
 )

@@ -143,7 +143,8 @@ type Function struct {
 	Settings []string
 	// Extension says that it belongs to one.
 	Extension bool
-	// Calls are functions that an aggregate is made of, by OID.
+	// Calls are functions that an aggregate is made of, and those that defaults of
+	// arguments and a body in BEGIN ATOMIC form call, by OID.
 	Calls []uint32
 	// Parameters are the names of its arguments; "" for those without.
 	Parameters []string

@@ -193,7 +193,7 @@ func (l *loader) aggregate(f fields) error {
 	if err != nil || l.functions[oid] == nil {
 		return err
 	}
-	l.functions[oid].Calls = slices.DeleteFunc(parts, func(part uint32) bool { return l.functions[part] == nil })
+	l.functions[oid].Calls = append(l.functions[oid].Calls, slices.DeleteFunc(parts, func(part uint32) bool { return l.functions[part] == nil })...)
 	return nil
 }
 
@@ -276,6 +276,12 @@ func (l *loader) dependency(f fields) error {
 		return err
 	}
 	r := l.relations[owner]
+	if function := l.functions[owner]; f[0] == "function" && function != nil {
+		if called := l.called(f[2], on); called != 0 && called != owner {
+			function.Calls = append(function.Calls, called)
+		}
+		return nil
+	}
 	if f[0] == "domain" {
 		if function := l.called(f[2], on); function != 0 && !slices.Contains(l.coercions, function) {
 			l.coercions = append(l.coercions, function)

@@ -22,6 +22,42 @@ func (w *walk) column(use policy.ColumnUse, at origin) {
 
 // behind is a use with those that it stands for.
 func (w *walk) behind(use policy.ColumnUse, depth int) []policy.ColumnUse {
+	key := use
+	if key.Use != policy.UseWrite {
+		key.Use = policy.UseOutput
+	}
+	w.mu.Lock()
+	known, ok := w.expanded[key]
+	w.mu.Unlock()
+	if !ok {
+		known = distinct(w.expand(key, depth))
+		if w.work <= maxWork {
+			w.remember(key, known)
+		}
+	}
+	if use.Use == key.Use {
+		return known
+	}
+	out := slices.Clone(known)
+	for i := range out {
+		out[i].Use = use.Use
+	}
+	return out
+}
+
+// maxColumns bounds what is remembered.
+const maxColumns = 20_000
+
+func (r *Reach) remember(key policy.ColumnUse, columns []policy.ColumnUse) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.expanded) >= maxColumns {
+		clear(r.expanded)
+	}
+	r.expanded[key] = columns
+}
+
+func (w *walk) expand(use policy.ColumnUse, depth int) []policy.ColumnUse {
 	relation := w.snapshot.Resolve(nil, use.Schema, use.Relation)
 	out := []policy.ColumnUse{use}
 	if relation == nil || !w.spend(origin{depth: depth}) {

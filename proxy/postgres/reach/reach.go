@@ -24,17 +24,19 @@ import (
 type Reach struct {
 	snapshot *catalog.Snapshot
 
-	mu     sync.Mutex
-	views  map[uint32]*view
-	bodies map[bodyKey]*body
-	rules  map[string]ruleReading
+	mu    sync.Mutex
+	views map[uint32]*view
+	// expanded is what a column stands for, when it is written and otherwise.
+	expanded map[policy.ColumnUse][]policy.ColumnUse
+	bodies   map[bodyKey]*body
+	rules    map[string]ruleReading
 }
 
 // New looks with a snapshot, which is not nil.
 func New(snapshot *catalog.Snapshot) *Reach {
 	return &Reach{
 		snapshot: snapshot,
-		views:    map[uint32]*view{}, bodies: map[bodyKey]*body{}, rules: map[string]ruleReading{},
+		views:    map[uint32]*view{}, expanded: map[policy.ColumnUse][]policy.ColumnUse{}, bodies: map[bodyKey]*body{}, rules: map[string]ruleReading{},
 	}
 }
 
@@ -132,7 +134,7 @@ func (w *walk) statement(s sql.Statement, at origin) {
 			w.missing(access, at)
 			continue
 		}
-		w.touch(relation, eventOf(a.Kind, access.Privilege), at)
+		w.touch(relation, eventOf(a, access), at)
 	}
 	for _, use := range a.Columns {
 		w.column(use, at)
@@ -173,19 +175,30 @@ const (
 	above = 'a'
 )
 
-func eventOf(kind string, privilege v1alpha1.RelationPrivilege) byte {
-	switch {
-	case privilege == v1alpha1.PrivilegeInsert:
+func eventOf(a policy.Action, access policy.Access) byte {
+	switch access.Privilege {
+	case v1alpha1.PrivilegeInsert:
 		return inserting
-	case privilege == v1alpha1.PrivilegeUpdate:
+	case v1alpha1.PrivilegeUpdate:
+		if locks(a, access) {
+			return reading
+		}
 		return updating
-	case privilege == v1alpha1.PrivilegeDelete && kind == "truncate":
-		return truncating
-	case privilege == v1alpha1.PrivilegeDelete:
+	case v1alpha1.PrivilegeDelete:
+		if a.Kind == "truncate" {
+			return truncating
+		}
 		return deleting
 	default:
 		return reading
 	}
+}
+
+// locks says whether UPDATE is needed for FOR UPDATE only: an update writes a column.
+func locks(a policy.Action, access policy.Access) bool {
+	return (a.Kind == "select" || a.Kind == "declare") && !slices.ContainsFunc(a.Columns, func(u policy.ColumnUse) bool {
+		return u.Use == policy.UseWrite && u.Schema == access.Schema && u.Relation == access.Name
+	})
 }
 
 func privilegeOf(event byte) v1alpha1.RelationPrivilege {
@@ -204,6 +217,5 @@ func privilegeOf(event byte) v1alpha1.RelationPrivilege {
 // changes says whether an event writes.
 func changes(event byte) bool { return event != reading && event != above }
 
-// fires says whether a trigger or rule with these events runs at one. An update of a
-// partitioned table moves rows between partitions by deletes and inserts.
+// fires says whether a trigger with these events runs at one.
 func fires(events string, event byte) bool { return slices.Contains([]byte(events), event) }

@@ -27,6 +27,7 @@ func (w *walk) touch(r *catalog.Relation, event byte, at origin) {
 	if r.Kind == 'v' {
 		w.throughView(r, event, at)
 		w.fire(r, event, at)
+		w.draw(r, event)
 		return
 	}
 	w.parts(r, event, at.through("a part of %s", name))
