@@ -38,22 +38,28 @@ func newMasked(r *relay, limit int64) *masked {
 }
 
 // reading is what is known of the statement that a step runs: behind a FETCH the
-// cursor's. Nil is nothing. Callers hold the pipeline's lock.
+// cursor's, behind an EXECUTE the one prepared. Nil is nothing. Callers hold the pipeline's lock.
 func (m *masked) reading(s *step, p *pipeline) *sql.Statement {
 	if s.ran >= len(s.readings) || s.readings[s.ran] == nil {
 		return nil
 	}
 	reading := s.readings[s.ran]
-	if kind := reading.Action.Kind; kind != "fetch" && kind != "move" {
-		return reading
+	switch reading.Action.Kind {
+	case "fetch", "move":
+		if cursor := m.cursors[reading.Node]; cursor != nil {
+			return cursor
+		}
+		if portal := p.portals[reading.Node]; portal != nil {
+			return portal.reading
+		}
+		return nil
+	case "execute":
+		if prepared := p.statements[reading.Node]; prepared != nil {
+			return prepared.reading
+		}
+		return nil
 	}
-	if cursor := m.cursors[reading.Node]; cursor != nil {
-		return cursor
-	}
-	if portal := p.portals[reading.Node]; portal != nil {
-		return portal.reading
-	}
-	return nil
+	return reading
 }
 
 // result plans the rows of a step's statement. Callers hold the pipeline's lock.

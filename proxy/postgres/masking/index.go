@@ -1,6 +1,8 @@
 package masking
 
 import (
+	"slices"
+
 	"github.com/sallyport/sallyport/internal/mask"
 	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/proxy/postgres/catalog"
@@ -32,7 +34,7 @@ func newIndex(set *mask.Set, snapshot *catalog.Snapshot) *index {
 	x := &index{
 		set: set, snapshot: snapshot, columns: map[uint32]map[int16]choice{}, views: map[uint32]choice{},
 		viewColumns: map[uint32]map[int16]choice{},
-		relations: map[catalog.Name]choice{},
+		relations:   map[catalog.Name]choice{},
 	}
 	if snapshot != nil {
 		for _, relation := range snapshot.Relations {
@@ -77,6 +79,12 @@ func (x *index) own(relation *catalog.Relation) {
 		}
 		x.spread(relation, column.Name, m, func(r *catalog.Relation) []uint32 { return r.Parents }, map[uint32]bool{})
 		x.spread(relation, column.Name, m, func(r *catalog.Relation) []uint32 { return r.Children }, map[uint32]bool{})
+		for _, computed := range relation.Columns {
+			if slices.Contains(computed.From, column.Number) {
+				x.spread(relation, computed.Name, m, func(r *catalog.Relation) []uint32 { return r.Parents }, map[uint32]bool{})
+				x.spread(relation, computed.Name, m, func(r *catalog.Relation) []uint32 { return r.Children }, map[uint32]bool{})
+			}
+		}
 	}
 }
 

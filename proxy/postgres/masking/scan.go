@@ -160,22 +160,36 @@ func printable(value []byte) bool {
 }
 
 // scanShaped masks in the text form of an array or composite, if its structure stays
-// the same; else it becomes NULL.
+// the same and what was found can be no number or address of an element's own type;
+// else it becomes NULL.
 func (m *Masks) scanShaped(dst, value []byte) (out []byte, null, same bool) {
 	if !m.finds(value) {
 		return dst, false, true
 	}
-	begin := len(dst)
+	begin, strict := len(dst), false
+	for _, span := range m.found {
+		strict = strict || !wordy(value[span.Begin:span.End])
+	}
 	dst = m.set.Scan(dst, value, m.counts)
 	switch value[0] {
 	case '{', '(':
-		if !sameShape(value, dst[begin:]) {
+		if strict || !sameShape(value, dst[begin:]) {
 			return dst[:begin], true, false
 		}
 	case '[':
 		return dst[:begin], true, false
 	}
 	return dst, false, false
+}
+
+// wordy says whether a text has a letter that no number or address has.
+func wordy(text []byte) bool {
+	for _, c := range text {
+		if c == '@' || c > 'f' && c <= 'z' || c > 'F' && c <= 'Z' {
+			return true
+		}
+	}
+	return false
 }
 
 // sameShape says whether two texts of arrays or composites have the same structure.

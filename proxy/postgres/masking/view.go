@@ -30,7 +30,7 @@ func (x *index) viewColumn(view *catalog.Relation, number int16) choice {
 // readView is the masks of a view's columns by number; nil where its query does not
 // tell.
 func (x *index) readView(view *catalog.Relation) map[int16]choice {
-	statements := sql.Read(view.View, sql.Session{Catalog: x.snapshot, SearchPath: []string{"pg_catalog"}})
+	statements := sql.Read(view.View, sql.Session{Catalog: x.snapshot, SearchPath: x.snapshot.Path})
 	if len(statements) != 1 || len(statements[0].Outputs) != len(view.Columns) || statements[0].Action.Unknown != "" {
 		return nil
 	}
