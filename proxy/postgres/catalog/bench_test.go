@@ -18,11 +18,20 @@ func BenchmarkLoad(b *testing.B) {
 			server := pgtest.Start(b, pgtest.Options{})
 			server.Exec(b, "postgres", setup)
 			conn := server.Connect(b, "postgres").PgConn()
-			for b.Loop() {
-				if _, err := catalog.Load(b.Context(), ask(conn)); err != nil {
-					b.Fatal(err)
+			b.Run("load", func(b *testing.B) {
+				for b.Loop() {
+					if _, err := catalog.Load(b.Context(), ask(conn)); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
+			})
+			b.Run("version", func(b *testing.B) {
+				for b.Loop() {
+					if _, err := catalog.Version(b.Context(), ask(conn)); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		})
 	}
 }

@@ -193,7 +193,11 @@ func (l *loader) aggregate(f fields) error {
 	if err != nil || l.functions[oid] == nil {
 		return err
 	}
-	l.functions[oid].Calls = append(l.functions[oid].Calls, slices.DeleteFunc(parts, func(part uint32) bool { return l.functions[part] == nil })...)
+	for _, part := range parts {
+		if function := l.functions[oid]; l.functions[part] != nil && !slices.Contains(function.Calls, part) {
+			function.Calls = append(function.Calls, part)
+		}
+	}
 	return nil
 }
 
@@ -277,7 +281,7 @@ func (l *loader) dependency(f fields) error {
 	}
 	r := l.relations[owner]
 	if function := l.functions[owner]; f[0] == "function" && function != nil {
-		if called := l.called(f[2], on); called != 0 && called != owner {
+		if called := l.called(f[2], on); called != 0 && called != owner && !slices.Contains(function.Calls, called) {
 			function.Calls = append(function.Calls, called)
 		}
 		return nil
