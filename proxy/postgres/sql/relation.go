@@ -127,5 +127,11 @@ func targetItem(node *pg_query.RangeVar, r *relation) *item {
 
 // stored are the columns that COPY takes where it names none.
 func (r *relation) stored() []field {
-	return r.fields()
+	var out []field
+	for _, c := range r.known.Columns {
+		if !c.Generated {
+			out = append(out, field{name: c.Name, from: []column{r.column(c.Name)}, plain: true})
+		}
+	}
+	return out
 }

@@ -1,0 +1,34 @@
+-- What the attempts are made on. The value of customers.email must not come out
+-- under a policy that masks it.
+CREATE TABLE customers (id int PRIMARY KEY, name text, email text, phone text);
+CREATE TABLE vip (since date) INHERITS (customers);
+CREATE TABLE orders (id int PRIMARY KEY, customer_id int REFERENCES customers, status text, amount numeric, note text);
+CREATE TABLE archive (id int, email text, note text);
+CREATE TABLE secrets (id int, x text);
+CREATE TABLE "Orders" (id int);
+CREATE SEQUENCE numbers;
+CREATE SCHEMA evil;
+CREATE TABLE evil.orders (id int, x text);
+CREATE VIEW customer_emails AS SELECT id, email AS address FROM customers;
+CREATE VIEW everyone AS SELECT * FROM customers;
+CREATE VIEW lengths AS SELECT id, length(email) AS size FROM customers;
+CREATE MATERIALIZED VIEW cache AS SELECT * FROM customers;
+CREATE TYPE pair AS (a text, b text);
+INSERT INTO customers VALUES (1, 'Ann', 'canary-7f3a@example.com', '1'), (2, 'Bob', 'canary-8b1c@example.com', '2');
+INSERT INTO vip VALUES (3, 'Cid', 'canary-9d2e@example.com', '3', '2020-01-01');
+INSERT INTO orders VALUES (1, 1, 'paid', 10, 'x'), (2, 2, 'new', 20, 'y');
+INSERT INTO archive VALUES (1, 'a', 'b');
+INSERT INTO secrets VALUES (1, 'secret');
+CREATE FUNCTION wipe() RETURNS bool LANGUAGE plpgsql AS 'BEGIN DELETE FROM orders; RETURN true; END';
+CREATE FUNCTION wipe(int) RETURNS bool LANGUAGE plpgsql AS 'BEGIN DELETE FROM orders; RETURN true; END';
+CREATE FUNCTION wipe(orders) RETURNS bool LANGUAGE plpgsql AS 'BEGIN DELETE FROM orders; RETURN true; END';
+CREATE FUNCTION contact(customers) RETURNS text LANGUAGE sql AS 'SELECT $1.email';
+CREATE FUNCTION emails() RETURNS SETOF text LANGUAGE sql AS 'SELECT email FROM customers';
+CREATE FUNCTION everyone_else() RETURNS SETOF customers LANGUAGE sql AS 'SELECT * FROM customers';
+CREATE FUNCTION run(text) RETURNS text LANGUAGE plpgsql AS 'DECLARE r text; BEGIN EXECUTE $1 INTO r; RETURN r; END';
+CREATE FUNCTION same(text, text) RETURNS bool LANGUAGE plpgsql AS 'BEGIN INSERT INTO archive VALUES (1, $1, $2); RETURN true; END';
+CREATE OPERATOR === (LEFTARG = text, RIGHTARG = text, FUNCTION = same);
+CREATE FUNCTION lower(numeric) RETURNS text LANGUAGE sql AS 'DELETE FROM orders RETURNING note';
+CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
+CREATE PROCEDURE purge() LANGUAGE sql AS 'DELETE FROM orders';
+CREATE AGGREGATE gather (text) (SFUNC = textcat, STYPE = text);
