@@ -187,6 +187,13 @@ func TestDecide(t *testing.T) {
 			want: policy.Decision{Effect: "Deny", Rule: "broken", Matched: []string{"all", "broken"},
 				Message: "the rule could not be evaluated, so it denies: index out of bounds: 7: tell the policy's owner"},
 		},
+		"rules may pass parts of the action on": {
+			rules: []v1alpha1.Rule{rule("d", "Deny", `(true ? action : action).kind == "select" && action.access.filter(a, a.via == "")[0].name == "orders" &&
+				action.access.map(a, a.relation) == action.relations && action.access[0] == action.access[0] && action == action && dyn(action) != dyn(task) &&
+				action.access.exists_one(a, a == action.access[0]) && type(action) != type(task)`)},
+			action: read("public.orders"),
+			want:   policy.Decision{Effect: "Deny", Rule: "d", Message: "because d", Matched: []string{"d"}},
+		},
 		"rules see all of the action": {
 			rules: []v1alpha1.Rule{rule("d", "Deny", `action.hasLimit && !action.hasWhere && action.opaque == "C" && !session.inTransaction &&
 				action.columns.exists(c, c.schema == "public" && c.relation == "orders" && c.column == "total" && c.use == "output") &&

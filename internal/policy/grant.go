@@ -117,7 +117,7 @@ func (g *postgresGrant) mayDraw(sequence string) bool {
 
 // steersSession is for actions of a session kind that indeed touch nothing.
 func steersSession(a Action) bool {
-	return slices.Contains(sessionKinds, a.Kind) && len(a.Access)+len(a.Functions)+len(a.Sequences) == 0
+	return slices.Contains(sessionKinds, a.Kind) && len(a.Access)+len(a.Functions)+len(a.Calls)+len(a.Sequences) == 0 && a.Opaque == ""
 }
 
 func schemaOf(r v1alpha1.RelationGrant) string {
