@@ -155,6 +155,10 @@ func (w *walk) statement(s sql.Statement, at origin) {
 // missing is a relation that the catalog does not have: of PostgreSQL's own it need
 // not, another may be anything.
 func (w *walk) missing(access policy.Access, at origin) {
+	if access.Privilege == "CREATE" {
+		// It comes to be by the statement.
+		return
+	}
 	if access.Schema != "pg_catalog" && access.Schema != "information_schema" {
 		w.conceal("%s.%s is not in the target's catalog as this session has read it", access.Schema, access.Name)
 	}
@@ -189,6 +193,8 @@ func eventOf(a policy.Action, access policy.Access) byte {
 			return truncating
 		}
 		return deleting
+	case "TRUNCATE":
+		return truncating
 	default:
 		return reading
 	}
