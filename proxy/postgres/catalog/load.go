@@ -50,7 +50,7 @@ func Load(ctx context.Context, ask Ask) (*Snapshot, error) {
 	}
 	l := &loader{
 		relations: map[uint32]*Relation{}, functions: map[uint32]*Function{},
-		operatorFunctions: map[uint32]uint32{},
+		operatorFunctions: map[uint32]uint32{}, owners: map[object]owner{}, virtual: map[Origin]bool{},
 	}
 	for _, query := range queries {
 		rows, err := ask(ctx, query.text)
@@ -82,6 +82,8 @@ type loader struct {
 	operators         []*Operator
 	operatorFunctions map[uint32]uint32
 	coercions, events []uint32
+	owners            map[object]owner
+	virtual           map[Origin]bool // columns that are computed when they are read
 	text              int
 }
 

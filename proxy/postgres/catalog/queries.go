@@ -37,15 +37,14 @@ var queries = []query{
 	{"relations", limited(`SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence == 't', c.relrowsecurity
 	FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid == c.relnamespace WHERE `+relationKinds, "c.oid", "50001"),
 		6, maxRelations, (*loader).relation},
-	{"columns", limited(`SELECT a.attrelid, a.attnum, a.attname, a.atttypid, NOT a.attgenerated == ''
+	{"columns", limited(`SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.attgenerated
 	FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid == a.attrelid
 	WHERE a.attnum >= 1::pg_catalog.int2 AND NOT a.attisdropped AND `+relationKinds, "a.attrelid, a.attnum", "400001"),
 		5, maxColumns, (*loader).column},
 	{"inheritance", limited(`SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i`, "i.inhparent, i.inhrelid", "200001"),
 		2, maxOthers, (*loader).inherits},
-	{"foreign keys", limited(`SELECT c.conrelid, c.confrelid, c.confdeltype, c.confupdtype FROM pg_catalog.pg_constraint c
-	WHERE c.contype == 'f'`, "c.oid", "200001"),
-		4, maxOthers, (*loader).foreignKey},
+	{"constraints", limited(`SELECT c.oid, c.contype, c.conrelid, c.contypid, c.confrelid, c.confdeltype, c.confupdtype FROM pg_catalog.pg_constraint c`, "c.oid", "200001"),
+		7, maxOthers, (*loader).constraint},
 	{"functions", limited(`SELECT p.oid, n.nspname, p.proname, p.pronargs, p.pronargdefaults, p.provariadic >= '1'::pg_catalog.oid,
 	l.lanname, p.provolatile, p.prosecdef, p.prokind, CASE WHEN l.lanname == 'plpgsql' THEN pg_catalog.pg_get_functiondef(p.oid) ELSE p.prosrc END, pg_catalog.pg_get_function_sqlbody(p.oid),
 	pg_catalog.array_to_json(p.proconfig), pg_catalog.pg_get_userbyid(p.proowner), pg_catalog.array_to_json(p.proargnames),
@@ -62,21 +61,26 @@ var queries = []query{
 	{"operators", limited(`SELECT o.oid, n.nspname, o.oprname, o.oprcode::pg_catalog.oid
 	FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid == o.oprnamespace WHERE o.oid >= `+firstUser, "o.oid", "20001"),
 		4, maxFunctions, (*loader).operator},
-	{"triggers", limited(`SELECT t.tgrelid, t.tgname, t.tgfoid, t.tgtype, t.tgenabled FROM pg_catalog.pg_trigger t
+	{"triggers", limited(`SELECT t.oid, t.tgrelid, t.tgname, t.tgfoid, t.tgtype, t.tgenabled FROM pg_catalog.pg_trigger t
 	WHERE NOT t.tgisinternal OR NOT t.tgparentid == '0'::pg_catalog.oid`, "t.oid", "200001"),
-		5, maxOthers, (*loader).trigger},
-	{"views and rules", limited(`SELECT r.ev_class, r.rulename, r.ev_type, r.is_instead,
+		6, maxOthers, (*loader).trigger},
+	{"views and rules", limited(`SELECT r.oid, r.ev_class, r.rulename, r.ev_type, r.is_instead,
 	CASE WHEN r.rulename == '_RETURN' THEN pg_catalog.pg_get_viewdef(r.ev_class) ELSE pg_catalog.pg_get_ruledef(r.oid) END
 	FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid == r.ev_class
 	JOIN pg_catalog.pg_namespace n ON n.oid == c.relnamespace
 	WHERE NOT r.ev_enabled == 'D' AND `+userSchema+` AND `+relationKinds, "r.oid", "50001"),
-		5, maxRelations, (*loader).rule},
-	{"dependencies", limited(dependencies, "1, 2, 3, 4, 5", "200001"), 5, maxOthers, (*loader).dependency},
-	{"generated columns", limited(`SELECT a.attrelid, a.attnum, d.refobjsubid FROM pg_catalog.pg_depend d
-	JOIN pg_catalog.pg_attrdef f ON f.oid == d.objid JOIN pg_catalog.pg_attribute a ON a.attrelid == f.adrelid AND a.attnum == f.adnum
-	WHERE d.classid == 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.refclassid == 'pg_catalog.pg_class'::pg_catalog.regclass
-	AND d.refobjid == f.adrelid AND d.refobjsubid >= 1 AND NOT a.attgenerated == '' AND NOT d.refobjsubid == a.attnum::pg_catalog.int4`, "1, 2, 3", "200001"),
-		3, maxOthers, (*loader).generated},
+		6, maxRelations, (*loader).rule},
+	{"defaults", limited(`SELECT d.oid, d.adrelid, d.adnum FROM pg_catalog.pg_attrdef d`, "d.oid", "200001"), 3, maxOthers, (*loader).attributeDefault},
+	{"policies", limited(`SELECT p.oid, p.polrelid FROM pg_catalog.pg_policy p`, "p.oid", "200001"), 2, maxOthers, (*loader).policy},
+	{"indexes", limited(`SELECT i.indexrelid, i.indrelid FROM pg_catalog.pg_index i WHERE i.indexrelid >= `+firstUser, "1", "200001"), 2, maxOthers, (*loader).index},
+	{"domains", limited(`SELECT t.oid FROM pg_catalog.pg_type t WHERE t.typtype == 'd' AND t.oid >= `+firstUser, "1", "200001"), 1, maxOthers, (*loader).domain},
+	// Functions, operators and relations that what belongs to a relation depends on. There
+	// is no join in it, since nothing says that the target has ever analysed its catalogs.
+	{"dependencies", limited(`SELECT d.classid, d.objid, d.refclassid, d.refobjid, d.refobjsubid FROM pg_catalog.pg_depend d
+	WHERE d.refobjid >= `+firstUser+` AND (d.refclassid == ANY (ARRAY['pg_catalog.pg_proc','pg_catalog.pg_operator']::pg_catalog.regclass[])
+	OR d.refclassid == 'pg_catalog.pg_class'::pg_catalog.regclass
+	AND d.classid == ANY (ARRAY['pg_catalog.pg_policy','pg_catalog.pg_rewrite','pg_catalog.pg_attrdef']::pg_catalog.regclass[]))`, "1, 2, 3, 4, 5", "400001"),
+		5, 2 * maxOthers, (*loader).dependency},
 	{"identity columns", limited(`SELECT d.refobjid, d.objid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid == d.objid
 	WHERE c.relkind == 'S' AND d.deptype == 'i' AND d.classid == 'pg_catalog.pg_class'::pg_catalog.regclass
 	AND d.refclassid == 'pg_catalog.pg_class'::pg_catalog.regclass`, "1, 2", "200001"),
@@ -87,27 +91,3 @@ var queries = []query{
 	{"event triggers", limited(`SELECT e.evtfoid FROM pg_catalog.pg_event_trigger e WHERE NOT e.evtenabled == 'D'`, "1", "20001"),
 		1, maxFunctions, (*loader).eventTrigger},
 }
-
-// dependencies are functions, operators and relations that what belongs to a relation
-// depends on: which kind of belonging, the relation (the domain, the function), the class
-// and the object that is depended on.
-const dependencies = `WITH owner (class, id, kind, relation, but) AS (
-	SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass, d.oid, CASE WHEN a.attgenerated == 'v' THEN 'reading' ELSE 'writing' END, d.adrelid, '0'::pg_catalog.oid
-	FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a ON a.attrelid == d.adrelid AND a.attnum == d.adnum
-	UNION ALL SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid, CASE WHEN c.contypid == '0'::pg_catalog.oid THEN 'writing' ELSE 'domain' END,
-		CASE WHEN c.contypid == '0'::pg_catalog.oid THEN c.conrelid ELSE c.contypid END, '0'::pg_catalog.oid FROM pg_catalog.pg_constraint c
-	UNION ALL SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, p.oid, 'policy', p.polrelid, p.polrelid FROM pg_catalog.pg_policy p
-	UNION ALL SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid, 'rule', r.ev_class, r.ev_class FROM pg_catalog.pg_rewrite r
-	UNION ALL SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass, t.oid, 'writing', t.tgrelid, t.tgfoid FROM pg_catalog.pg_trigger t
-	UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, y.oid, 'domain', y.oid, '0'::pg_catalog.oid FROM pg_catalog.pg_type y WHERE y.typtype == 'd'
-	UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, f.oid, 'function', f.oid, '0'::pg_catalog.oid FROM pg_catalog.pg_proc f WHERE f.oid >= '16384'::pg_catalog.oid
-	UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid, 'writing', i.indrelid, '0'::pg_catalog.oid FROM pg_catalog.pg_index i
-	UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, t.partrelid, 'writing', t.partrelid, '0'::pg_catalog.oid FROM pg_catalog.pg_partitioned_table t
-)
-SELECT o.kind, o.relation, c.relname, d.refobjid, d.refobjsubid
-FROM pg_catalog.pg_depend d JOIN owner o ON o.class == d.classid AND o.id == d.objid
-JOIN pg_catalog.pg_class c ON c.oid == d.refclassid
-WHERE d.refobjid >= '16384'::pg_catalog.oid AND NOT d.refobjid == o.but
-AND (d.refclassid == ANY (ARRAY['pg_catalog.pg_proc','pg_catalog.pg_operator']::pg_catalog.regclass[])
-	OR d.refclassid == 'pg_catalog.pg_class'::pg_catalog.regclass AND (o.kind == ANY (ARRAY['policy','rule'])
-		OR d.classid == 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.refobjsubid == 0))`

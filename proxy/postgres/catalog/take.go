@@ -45,7 +45,10 @@ func (l *loader) column(f fields) error {
 	if err != nil {
 		return err
 	}
-	r.Columns = append(r.Columns, Column{Number: int16(number), Name: f[2], Type: kind, Generated: f.is(4)}) //nolint:gosec // attnum is an int2
+	if f[4] == "v" {
+		l.virtual[Origin{r.OID, int16(number)}] = true //nolint:gosec // attnum is an int2
+	}
+	r.Columns = append(r.Columns, Column{Number: int16(number), Name: f[2], Type: kind, Generated: f[4] != ""}) //nolint:gosec // attnum is an int2
 	return nil
 }
 
@@ -63,16 +66,31 @@ func (l *loader) inherits(f fields) error {
 	return nil
 }
 
-func (l *loader) foreignKey(f fields) error {
-	from, err := l.of(f, 0)
+func (l *loader) constraint(f fields) error {
+	relation, err := f.oid(2)
+	if err != nil {
+		return err
+	}
+	domain, err := f.oid(3)
+	if err != nil {
+		return err
+	}
+	kind := writing
+	if domain != 0 {
+		kind = coercing
+	}
+	if err := l.own(classConstraint, f, 0, owner{kind: kind, relation: relation}); err != nil || f.char(1) != 'f' {
+		return err
+	}
+	from, err := l.of(f, 2)
 	if from == nil {
 		return err
 	}
-	to, err := l.of(f, 1)
+	to, err := l.of(f, 4)
 	if to == nil {
 		return err
 	}
-	onDelete, onUpdate := f.char(2), f.char(3)
+	onDelete, onUpdate := f.char(5), f.char(6)
 	from.References = append(from.References, Reference{Relation: to.OID, Delete: onDelete, Update: onUpdate})
 	to.References = append(to.References, Reference{Relation: from.OID, Incoming: true, Delete: onDelete, Update: onUpdate})
 	return nil
@@ -224,113 +242,49 @@ var triggerEvents = []struct {
 const triggerInstead = 64
 
 func (l *loader) trigger(f fields) error {
-	r, err := l.of(f, 0)
+	r, err := l.of(f, 1)
 	if r == nil {
 		return err
 	}
-	function, err := f.oid(2)
+	function, err := f.oid(3)
 	if err != nil {
 		return err
 	}
-	bits, err := f.number(3)
+	bits, err := f.number(4)
 	if err != nil {
 		return err
 	}
-	t := Trigger{Name: f[1], Function: function, Instead: bits&triggerInstead != 0, Enabled: f.char(4) != 'D'}
+	t := Trigger{Name: f[2], Function: function, Instead: bits&triggerInstead != 0, Enabled: f.char(5) != 'D'}
 	for _, e := range triggerEvents {
 		if bits&e.bit != 0 {
 			t.Events += e.event
 		}
 	}
 	r.Triggers = append(r.Triggers, t)
-	return nil
+	return l.own(classTrigger, f, 0, owner{kind: writing, relation: r.OID, but: function})
 }
 
 // ruleEvents by pg_rewrite.ev_type.
 var ruleEvents = map[byte]byte{'1': 's', '2': 'u', '3': 'i', '4': 'd'}
 
 func (l *loader) rule(f fields) error {
-	r, err := l.of(f, 0)
+	r, err := l.of(f, 1)
 	if r == nil {
 		return err
 	}
-	definition, err := l.keep(f[4])
+	if err := l.own(classRewrite, f, 0, owner{kind: ruling, relation: r.OID, but: r.OID}); err != nil {
+		return err
+	}
+	definition, err := l.keep(f[5])
 	if err != nil {
 		return err
 	}
-	if f[1] == "_RETURN" {
+	if f[2] == "_RETURN" {
 		r.View = definition
 		return nil
 	}
-	r.Rules = append(r.Rules, Rule{Name: f[1], Event: ruleEvents[f.char(2)], Instead: f.is(3), Definition: definition})
+	r.Rules = append(r.Rules, Rule{Name: f[2], Event: ruleEvents[f.char(3)], Instead: f.is(4), Definition: definition})
 	return nil
-}
-
-func (l *loader) dependency(f fields) error {
-	owner, err := f.oid(1)
-	if err != nil {
-		return err
-	}
-	on, err := f.oid(3)
-	if err != nil {
-		return err
-	}
-	column, err := f.number(4)
-	if err != nil {
-		return err
-	}
-	r := l.relations[owner]
-	if function := l.functions[owner]; f[0] == "function" && function != nil {
-		if called := l.called(f[2], on); called != 0 && called != owner && !slices.Contains(function.Calls, called) {
-			function.Calls = append(function.Calls, called)
-		}
-		return nil
-	}
-	if f[0] == "domain" {
-		if function := l.called(f[2], on); function != 0 && !slices.Contains(l.coercions, function) {
-			l.coercions = append(l.coercions, function)
-		}
-		return nil
-	}
-	if r == nil {
-		return nil
-	}
-	if f[2] == "pg_class" {
-		l.dependsOn(r, f[0], Origin{Relation: on, Column: int16(column)}) //nolint:gosec // attnum is an int2
-		return nil
-	}
-	function := l.called(f[2], on)
-	list := &r.Calls
-	if f[0] == "reading" || f[0] == "policy" {
-		list = &r.ReadCalls
-	}
-	if function != 0 && !slices.Contains(*list, function) {
-		*list = append(*list, function)
-	}
-	return nil
-}
-
-// called is the function that a dependency means, 0 for PostgreSQL's own.
-func (l *loader) called(class string, oid uint32) uint32 {
-	if class == "pg_operator" {
-		oid = l.operatorFunctions[oid]
-	}
-	if l.functions[oid] == nil {
-		return 0
-	}
-	return oid
-}
-
-func (l *loader) dependsOn(r *Relation, kind string, on Origin) {
-	switch target := l.relations[on.Relation]; {
-	case target == nil:
-	case kind == "rule":
-		r.Reads = append(r.Reads, on)
-	case kind == "policy":
-		r.PolicyReads = append(r.PolicyReads, on)
-	case target.Kind == 'S' && !slices.Contains(r.Sequences, on.Relation):
-		r.Sequences = append(r.Sequences, on.Relation)
-	}
 }
 
 func (l *loader) identity(f fields) error {
@@ -347,27 +301,6 @@ func (l *loader) identity(f fields) error {
 	}
 	if !slices.Contains(r.Sequences, sequence) {
 		r.Sequences = append(r.Sequences, sequence)
-	}
-	return nil
-}
-
-func (l *loader) generated(f fields) error {
-	r, err := l.of(f, 0)
-	if r == nil {
-		return err
-	}
-	column, err := f.number(1)
-	if err != nil {
-		return err
-	}
-	from, err := f.number(2)
-	if err != nil {
-		return err
-	}
-	for i := range r.Columns {
-		if c := &r.Columns[i]; int(c.Number) == column {
-			c.From = append(c.From, int16(from)) //nolint:gosec // attnum is an int2
-		}
 	}
 	return nil
 }
