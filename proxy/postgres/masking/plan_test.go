@@ -191,17 +191,17 @@ func TestPG2_ARowThatLiesIsRefused(t *testing.T) {
 func FuzzRow(f *testing.F) {
 	f.Add(dataRow(texts(canary, "x")...), uint32(pgtype.TextOID), uint32(pgtype.JSONBOID), true)
 	f.Add(dataRow([]byte("\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x19"), nil), uint32(pgtype.TextArrayOID), uint32(pgtype.NumericOID), true)
+	spec := columns(v1alpha1.Mask{How: v1alpha1.MaskHash}, "email")
+	spec.Detectors = detectors(redact, v1alpha1.DetectEmail, v1alpha1.DetectPaymentCard, v1alpha1.DetectIPAddress).Detectors
+	m, s := masks(f, spec), read(f, "SELECT email, note FROM orders, plain")
 	f.Fuzz(func(t *testing.T, row []byte, one, two uint32, binary bool) {
-		spec := columns(v1alpha1.Mask{How: v1alpha1.MaskHash}, "email")
-		spec.Detectors = detectors(redact, v1alpha1.DetectEmail, v1alpha1.DetectPaymentCard, v1alpha1.DetectIPAddress).Detectors
-		m := masks(t, spec)
 		format := uint16(wire.FormatText)
 		if binary {
 			format = wire.FormatBinary
 		}
 		plan := m.Result([]wire.Column{
 			{Table: ordersOID, Attribute: 2, Type: one, Format: format}, {Type: two, Format: format},
-		}, read(t, "SELECT email, note FROM orders, plain"))
+		}, s)
 		out, err := plan.Row(nil, row)
 		if err != nil {
 			return
