@@ -124,6 +124,11 @@ func TestDecide(t *testing.T) {
 			want: policy.Decision{Effect: "Deny", Rule: "grant",
 				Message: "the grant lacks EXECUTE on function audit.note, which cannot be looked into (written in C): ask for access under a policy that grants it"},
 		},
+		"a function that cannot be looked into is missed once": {
+			action: policy.Action{Protocol: "postgres", Kind: "select", Functions: []string{"audit.note"}, Opaque: "written in C",
+				Calls: []policy.Call{{Function: "audit.note", Opaque: true}}},
+			want: policy.Decision{Effect: "Deny", Rule: "grant", Message: "the grant lacks EXECUTE on function audit.note: ask for access under a policy that grants it"},
+		},
 		"where it is not told which function that is, all must be named": {
 			action: policy.Action{Protocol: "postgres", Kind: "select", Opaque: "SQL made at run time",
 				Calls: []policy.Call{{Function: "public.refund"}, {Function: "audit.note"}}},

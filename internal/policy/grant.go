@@ -92,8 +92,9 @@ func (g *postgresGrant) outside(a Action) string {
 	return "the grant lacks " + strings.Join(slices.Compact(missing), ", ")
 }
 
-// unseen lists what must be named since it cannot be looked into: who names it knows
-// what it does. An action that does not say which function it is needs them all.
+// unseen lists what must be named since it cannot be looked into, beside what must be
+// named anyhow: who names it knows what it does. An action that does not say which
+// function it is needs them all.
 func (g *postgresGrant) unseen(a Action) []string {
 	told := slices.ContainsFunc(a.Calls, func(c Call) bool { return c.Opaque })
 	if !told && len(a.Calls)+len(a.Functions) == 0 {
@@ -101,7 +102,7 @@ func (g *postgresGrant) unseen(a Action) []string {
 	}
 	var missing []string
 	for _, c := range a.Calls {
-		if c.Opaque == told && !g.functions[c.Function] {
+		if c.Opaque == told && !g.functions[c.Function] && !slices.Contains(a.Functions, c.Function) {
 			missing = append(missing, "EXECUTE on function "+c.Function+", which cannot be looked into ("+a.Opaque+")")
 		}
 	}
