@@ -30,16 +30,19 @@ func verdict(p *v1alpha1.AccessPolicy) (status metav1.ConditionStatus, reason, m
 
 // ready says what a policy that compiles has its author know.
 func ready(spec v1alpha1.AccessPolicySpec) string {
-	var holds []string
-	for _, rule := range spec.Rules {
-		if rule.Effect == v1alpha1.EffectHold {
-			holds = append(holds, rule.Name)
-		}
-	}
-	if len(holds) == 0 {
+	if !policy.Holds(spec) {
 		return "compiled"
 	}
-	return fmt.Sprintf("compiled; held operations are not served yet: what %s would hold is denied", strings.Join(holds, ", "))
+	var held, seats []string
+	for _, rule := range spec.Rules {
+		if rule.Effect == v1alpha1.EffectHold || rule.Effect == v1alpha1.EffectHoldCommit {
+			held = append(held, rule.Name)
+		}
+	}
+	for _, requirement := range policy.HoldRequirements(spec) {
+		seats = append(seats, fmt.Sprintf("%d of %s", max(requirement.Count, 1), requirement.Name))
+	}
+	return fmt.Sprintf("compiled; what %s holds is answered by %s", strings.Join(held, " or "), strings.Join(seats, " and "))
 }
 
 // draft is the status that follows from a policy's spec alone.

@@ -49,8 +49,8 @@ func TestVerdict(t *testing.T) {
 		messages []string
 	}{
 		{"a grant alone", policyWith(), v1alpha1.ReasonReady, []string{"compiled"}},
-		{"a hold is served as a denial, and says so", policyWith(rule("writes", `action.kind == "update"`, v1alpha1.EffectHold)),
-			v1alpha1.ReasonReady, []string{"what writes would hold is denied"}},
+		{"a hold says who answers it", policyWith(rule("writes", `action.kind == "update"`, v1alpha1.EffectHold)),
+			v1alpha1.ReasonReady, []string{"what writes holds is answered by 1 of dba"}},
 		{"every error with its place", policyWith(
 			rule("broken", `action.kind ==`, v1alpha1.EffectDeny),
 			rule("unknown", `action.colour == "red"`, v1alpha1.EffectDeny)),

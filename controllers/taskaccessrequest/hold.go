@@ -12,6 +12,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -258,7 +259,9 @@ func (p *Provider) stateOf(now view, review *v1alpha1.ApprovalReview) (control.H
 	case v1alpha1.OutcomeDenied:
 		state.Message = denial(review)
 	case v1alpha1.OutcomeExpired, v1alpha1.OutcomeWithdrawn:
-		state.Message = whyNotReady(review.Status.Conditions)
+		if ready := meta.FindStatusCondition(review.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
+			state.Message = ready.Message
+		}
 	}
 	return state, nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -293,6 +294,28 @@ func TestTheEndOfAHeldOperationsReviewEndsNoTask(t *testing.T) {
 	}
 	_, err := w.heldNow(p, heldStatement(1))
 	wantRefused(t, err, "its review is gone")
+}
+
+func TestAnUnrestrictedGrantIsForTargetsWithALoginOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.policy.Spec.Grant.Postgres = &v1alpha1.PostgresGrant{Database: "orders", Unrestricted: true}
+	w.must(w.admin.Update(t.Context(), w.policy))
+	w.policy.Status.Conditions = ready(w.policy.Generation)
+	w.must(w.admin.Status().Update(t.Context(), w.policy))
+	w.settle()
+	w.expect(v1alpha1.ReasonInvalid)
+	if message := describe(meta.FindStatusCondition(w.request.Status.Conditions, v1alpha1.ConditionReady)); !strings.Contains(message, "is for targets with credential Static") {
+		t.Error(message)
+	}
+	if w.request.Status.Review != "" {
+		t.Errorf("review %s was opened", w.request.Status.Review)
+	}
+	static := w.target.DeepCopy()
+	static.Spec.Postgres.Credential = v1alpha1.CredentialStatic
+	if why := unfit(w.policy, static); why != "" {
+		t.Error(why)
+	}
 }
 
 func TestALoginHasAConnectionForEachSessionsLooks(t *testing.T) {

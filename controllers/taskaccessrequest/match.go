@@ -50,6 +50,9 @@ func (r *Reconciler) match(ctx context.Context, s *scope) (outcome, error) {
 	if message := exceeds(s.request, matched); message != "" {
 		return s.unmatched("Exceeds", message)
 	}
+	if message := unfit(matched, s.target); message != "" {
+		return s.unmatched(v1alpha1.ReasonInvalid, message)
+	}
 	s.policy = matched
 	s.set(v1alpha1.ConditionPolicyMatched, metav1.ConditionTrue, "Matched", "policy "+matched.Name)
 	return next, nil
@@ -116,6 +119,17 @@ func exceeds(request *v1alpha1.TaskAccessRequest, matched *v1alpha1.AccessPolicy
 		return fmt.Sprintf("grant is more than policy %s gives: %v", matched.Name, err)
 	}
 	return ""
+}
+
+// unfit says why a policy's grant cannot be had on a target: no role can be made that
+// may do what another login may.
+func unfit(matched *v1alpha1.AccessPolicy, target *v1alpha1.AccessTarget) string {
+	grant, postgres := matched.Spec.Grant.Postgres, target.Spec.Postgres
+	if grant == nil || postgres == nil || !grant.Unrestricted || postgres.Credential == v1alpha1.CredentialStatic {
+		return ""
+	}
+	return fmt.Sprintf("policy %s grants unrestricted access, which is for targets with credential Static; target %s has %s: "+
+		"name relations in the grant, or another target", matched.Name, target.Name, postgres.Credential)
 }
 
 func readyNow(generation int64, conditions []metav1.Condition) bool {

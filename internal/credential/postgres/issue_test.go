@@ -171,6 +171,7 @@ func TestNoGrantReachesACatalogOrADatabaseThatIsNotOffered(t *testing.T) {
 	function.Postgres.Functions = []string{"pg_catalog.pg_read_file"}
 	for name, grant := range map[string]v1alpha1.Grant{
 		"catalog": catalog, "function": function, "other database": read("postgres"), "nothing": {},
+		"unrestricted": {Postgres: &v1alpha1.PostgresGrant{Database: database, Unrestricted: true}},
 	} {
 		if _, err := issuer.Issue(t.Context(), target, requestFor(grant)); !errors.Is(err, credential.ErrGrant) {
 			t.Errorf("%s: got %v", name, err)

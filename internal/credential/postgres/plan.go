@@ -37,6 +37,10 @@ func (n name) String() string { return n.schema + "." + n.local }
 // plan looks everything in the grant up by its exact name; what is missing, or not
 // a task's to have, is an error that names it.
 func (s *session) plan(ctx context.Context, conn *pgx.Conn, grant *v1alpha1.PostgresGrant) (*plan, error) {
+	if grant.Unrestricted {
+		return nil, fmt.Errorf("%w: no role is made from an unrestricted grant: "+
+			"give the target a credential Static, or name relations in the policy's grant", credential.ErrGrant)
+	}
 	p := &plan{database: grant.Database, readOnly: len(grant.Sequences) == 0 && len(grant.Functions) == 0}
 	p.wants = append(p.wants, want{"DATABASE", "CONNECT", identifier(grant.Database), ""})
 
