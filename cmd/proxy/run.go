@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/record/store/volume"
 	"github.com/sallyport/sallyport/proxy/postgres"
-	"github.com/sallyport/sallyport/proxy/postgres/sql"
+	"github.com/sallyport/sallyport/proxy/postgres/judge"
 	"github.com/sallyport/sallyport/proxy/server"
 	"github.com/sallyport/sallyport/proxy/session"
 )
@@ -64,7 +64,7 @@ func run(ctx context.Context, o options, log logr.Logger) error {
 		return err
 	}
 	engine := postgres.New(postgres.Options{
-		Judge:          postgres.Classified(sql.NewClassifier(classifierBytes).Classify),
+		Judge:          judge.New(classifierBytes),
 		AllowPlaintext: o.allowPlaintext, Log: log.WithName("postgres"),
 	})
 	log.Info("Listening", "address", listener.Addr().String(), "recordings", directory)

@@ -15,7 +15,7 @@ import (
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/grant"
-	"github.com/sallyport/sallyport/proxy/postgres/sql"
+	"github.com/sallyport/sallyport/proxy/postgres/judge"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 	"github.com/sallyport/sallyport/proxy/session"
 	"github.com/sallyport/sallyport/proxy/session/conformance"
@@ -45,7 +45,7 @@ var drivers atomic.Int64
 func newDriver(t testing.TB, extended bool) *driver {
 	needTarget(t)
 	return &driver{
-		engine:   New(Options{Judge: Classified(sql.NewClassifier(1 << 20).Classify), Log: logr.Discard()}),
+		engine:   New(Options{Judge: judge.New(1 << 20), Log: logr.Discard()}),
 		extended: extended, mark: fmt.Sprintf("law%d", drivers.Add(1)),
 	}
 }

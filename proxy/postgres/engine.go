@@ -35,6 +35,7 @@ type Options struct {
 type Engine struct {
 	options  Options
 	sessions registry
+	catalogs catalogs
 }
 
 var _ session.Engine = (*Engine)(nil)
@@ -131,16 +132,16 @@ func (e *Engine) session(ctx context.Context, c *client, s door, asked *request)
 		return err
 	}
 	c.reader.SetLimits(wire.FrontendLimits(e.options.MaxMessage))
-	up, err := e.reach(ctx, c, s, place, asked)
+	up, seen, err := e.reach(ctx, c, s, place, asked)
 	if err != nil {
 		return err
 	}
-	return e.relay(ctx, c, up, s, place)
+	return e.relay(ctx, c, up, s, place, seen)
 }
 
 // reach waits for the grant and opens the session on the target. Meanwhile the
 // client may leave, or cancel.
-func (e *Engine) reach(ctx context.Context, c *client, s door, place *place, asked *request) (*Upstream, error) {
+func (e *Engine) reach(ctx context.Context, c *client, s door, place *place, asked *request) (*Upstream, view, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	place.cancels(func(context.Context) error {
@@ -153,26 +154,30 @@ func (e *Engine) reach(ctx context.Context, c *client, s door, place *place, ask
 		return c.send(wire.AppendNotice(nil, wire.Report{Severity: "NOTICE", Code: "00000", Message: printable(message)}))
 	}
 	if err := s.AwaitGrant(ctx, tell); err != nil {
-		return nil, cause(ctx, err)
+		return nil, view{}, cause(ctx, err)
 	}
 	state := s.State()
 	if state.Grant == nil {
-		return nil, cause(ctx, session.ErrNotGranted)
+		return nil, view{}, cause(ctx, session.ErrNotGranted)
 	}
 	if granted := database(*state.Grant); asked.database != granted {
-		return nil, &fault{code: codeNoDatabase, message: "the grant is not for database \"" + printable(asked.database) + "\"",
+		return nil, view{}, &fault{code: codeNoDatabase, message: "the grant is not for database \"" + printable(asked.database) + "\"",
 			hint: "Connect to database \"" + printable(granted) + "\"."}
 	}
 	asked.settings[parameterApplication] = applicationName(state.Task.ID, asked.settings[parameterApplication])
 	conn, err := s.Dial(ctx, asked.settings)
 	if err != nil {
-		return nil, cause(ctx, unreachable(err))
+		return nil, view{}, cause(ctx, unreachable(err))
 	}
 	up, ok := conn.(*Upstream)
 	if !ok {
-		return nil, &fault{code: codeConnectionFailure, message: "the way to the target speaks another protocol"}
+		return nil, view{}, &fault{code: codeConnectionFailure, message: "the way to the target speaks another protocol"}
 	}
-	return up, nil
+	seen, err := e.open(ctx, up, state)
+	if err != nil {
+		return nil, view{}, cause(ctx, unreachable(err))
+	}
+	return up, seen, nil
 }
 
 // database is the one that a grant is for.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/proxy/postgres/sql"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 	"github.com/sallyport/sallyport/proxy/session"
 )
@@ -31,7 +32,12 @@ func (f *frontend) parse(frame wire.Frame) error {
 	s := &statement{text: p.Text}
 	s.types.Store(&p.Types)
 	message := frame.Raw
-	switch statements := f.read(p.Text); len(statements) {
+	statements, err := f.read(p.Text)
+	if err != nil {
+		return f.refuse(p.Name, err)
+	}
+	s.epoch = f.view.epoch
+	switch len(statements) {
 	case 0:
 		p.Text, s.text = "", ""
 		message = wire.AppendParse(nil, p)
@@ -97,6 +103,9 @@ func (f *frontend) bind(frame wire.Frame) error {
 		return f.refuse(name, &fault{code: codeNoStatement, message: fmt.Sprintf("prepared statement %q does not exist", b.Statement)})
 	}
 	made := &portal{reading: prepared.reading, text: prepared.text}
+	if made.reading, err = f.again(prepared); err != nil {
+		return f.refuse(name, err)
+	}
 	if made.reading != nil {
 		admission, err := f.admit(made.reading, session.Operation{
 			Text: prepared.text, Values: bound(b), Literals: literals(b, *prepared.types.Load()),
@@ -120,6 +129,26 @@ func (f *frontend) bind(frame wire.Frame) error {
 	f.portals.set(b.Portal, made)
 	return f.forward(&step{kind: stepBind, name: b.Portal, portal: made, operations: made.operations(), readings: made.readings()},
 		f.client.reader.Held(0))
+}
+
+// again is what a prepared statement does now: like the target, which plans it anew, we
+// read it anew when what its names mean has changed.
+func (f *frontend) again(prepared *statement) (*sql.Statement, error) {
+	if prepared.reading == nil || sets(prepared.reading.Action.Kind) || controls(prepared.reading.Action.Kind) {
+		return prepared.reading, nil
+	}
+	known, err := f.follow()
+	if err != nil {
+		return nil, err
+	}
+	if known && prepared.epoch == f.view.epoch {
+		return prepared.reading, nil
+	}
+	statements, err := f.read(prepared.text)
+	if err != nil || len(statements) != 1 {
+		return prepared.reading, err
+	}
+	return &statements[0], nil
 }
 
 // describe asks for a statement's or portal's shape. Nothing runs.
@@ -163,7 +192,7 @@ func (f *frontend) execute(frame wire.Frame) error {
 	}
 	s := &step{kind: stepExecute, portal: bound, operations: bound.operations(), readings: bound.readings(), formats: bound.formats(), copyIn: bound.copyIn(), drops: bound.drops}
 	if bound.reading != nil {
-		f.runs(&bound.reading.Action, bound.text)
+		f.runs(bound.reading, bound.text)
 	}
 	if err := f.shape(e.Portal, bound); err != nil {
 		return err

@@ -10,7 +10,6 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/proxy/postgres/sql"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 )
 
@@ -21,7 +20,7 @@ type frontend struct {
 	ctx   context.Context
 	judge Judge
 	// view is what texts mean now.
-	view sql.Session
+	view view
 	// limit of a message, in bytes.
 	limit int64
 
@@ -40,10 +39,6 @@ type frontend struct {
 	ruled bool
 	// holdTimeout is how long a statement is held.
 	holdTimeout time.Duration
-	// pathMoved says that search_path is no longer what the session began with.
-	pathMoved bool
-	// stale says that the catalog may have changed since it was read.
-	stale       bool
 	transaction transaction
 	hold        hold
 	gate        gate
@@ -54,9 +49,9 @@ type frontend struct {
 	copying    copying
 }
 
-func (e *Engine) frontend(r *relay) *frontend {
+func (e *Engine) frontend(r *relay, seen view) *frontend {
 	state := r.session.State()
-	f := &frontend{relay: r, judge: e.options.Judge, limit: e.options.MaxMessage, segment: 1}
+	f := &frontend{relay: r, judge: e.options.Judge, view: seen, limit: e.options.MaxMessage, segment: 1}
 	f.observer = observer{session: r.session, task: state.Task.ID}
 	if state.Grant != nil {
 		f.ruled = len(state.Grant.Policy.Rules) > 0

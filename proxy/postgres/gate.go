@@ -282,7 +282,7 @@ func (f *frontend) rollBack(why error) error {
 	if _, err := f.inquire(f.ctx, "ROLLBACK"); err != nil {
 		return fmt.Errorf("roll back what was not approved: %w", err)
 	}
-	f.stale = true
+	f.view.moves(&sql.Statement{Action: policy.Action{Kind: "rollback"}})
 	return why
 }
 

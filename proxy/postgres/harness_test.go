@@ -26,7 +26,7 @@ import (
 	"github.com/sallyport/sallyport/internal/pgtest"
 	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/proxy/postgres/sql"
+	"github.com/sallyport/sallyport/proxy/postgres/judge"
 	"github.com/sallyport/sallyport/proxy/server"
 	"github.com/sallyport/sallyport/proxy/session"
 	"github.com/sallyport/sallyport/proxy/session/sessiontest"
@@ -118,6 +118,11 @@ func ordersPolicy() v1alpha1.AccessPolicySpec {
 	return spec
 }
 
+// unrestricted judges nothing: the proxy need know nothing of the target.
+func unrestricted(spec *v1alpha1.AccessPolicySpec) {
+	spec.Grant.Postgres = &v1alpha1.PostgresGrant{Database: spec.Grant.Postgres.Database, Unrestricted: true}
+}
+
 // proxy is the engine, served on loopback for one task.
 type proxy struct {
 	*sessiontest.Task
@@ -139,7 +144,7 @@ type change struct {
 func newProxy(t testing.TB, changes ...change) *proxy {
 	t.Helper()
 	needTarget(t)
-	options := Options{Judge: Classified(sql.NewClassifier(1 << 20).Classify), Log: logr.Discard()}
+	options := Options{Judge: judge.New(1 << 20), Log: logr.Discard()}
 	spec, up, waiting := ordersPolicy(), upstream("by_scram"), false
 	sessionChange := func(o *session.Options) { o.Dial = Dialer{}.Dial }
 	var also []func(*session.Options)

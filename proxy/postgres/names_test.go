@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
-	"github.com/sallyport/sallyport/proxy/postgres/sql"
+	"github.com/sallyport/sallyport/proxy/postgres/judge"
 )
 
 func closing(object byte, name string) *pgproto3.Close {
@@ -108,7 +108,7 @@ func TestWhatDeallocatesIsRead(t *testing.T) {
 
 func TestASessionThatHasPreparedTooMuchCanEndItsTransaction(t *testing.T) {
 	t.Parallel()
-	p := newProxy(t, change{options: func(o *Options) { o.Judge = Classified(sql.NewClassifier(1 << 20).Classify) }})
+	p := newProxy(t, change{options: func(o *Options) { o.Judge = judge.New(1 << 20) }})
 	r := p.ready(t)
 	var refused bool
 	for i := 0; i < 2*maxNames && !refused; i += 500 {

@@ -44,14 +44,14 @@ type relay struct {
 }
 
 // relay tells the client that it may go on, and relays until either side ends.
-func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door, place *place) error {
+func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door, place *place, seen view) error {
 	r := &relay{client: c, up: up, session: s, pipeline: newPipeline(up.Status), over: make(chan struct{})}
 	r.masks = s.Masks()
 	// What is recorded of the end must not fail because it is the end.
 	results := context.WithoutCancel(ctx)
 	b := &backend{relay: r, ctx: results, masked: newMasked(r, e.options.MaxMessage), output: newOutput(results, r)}
 	r.shaped = b.masked != nil || b.output != nil
-	f := e.frontend(r)
+	f := e.frontend(r, seen)
 	f.ctx, r.stop = context.WithCancelCause(ctx)
 	defer r.stop(nil)
 	var ready []byte

@@ -22,7 +22,10 @@ func (f *frontend) query(frame wire.Frame) error {
 	if err != nil {
 		return err
 	}
-	statements := f.read(q.Text)
+	statements, err := f.read(q.Text)
+	if err != nil {
+		return f.refuseQuery(&step{kind: stepQuery}, err)
+	}
 	if len(statements) == 0 {
 		// Nothing but comments, if that: none of it need reach the target.
 		return f.forwardQuery(&step{kind: stepQuery}, wire.AppendQuery(nil, ""))
@@ -49,7 +52,7 @@ func (f *frontend) query(frame wire.Frame) error {
 		s.copyIn = s.copyIn || action.Kind == kindCopyIn
 		moves = moves || movesPortals(action)
 		if len(statements) > 1 {
-			f.runs(action, q.Text)
+			f.runs(&statements[i], q.Text)
 		}
 	}
 	if len(statements) == 1 && statements[0].Action.Kind == kindDeallocate {
@@ -64,7 +67,7 @@ func (f *frontend) query(frame wire.Frame) error {
 				return f.refuseQuery(s, err)
 			}
 		}
-		f.runs(&statements[0].Action, q.Text)
+		f.runs(&statements[0], q.Text)
 	}
 	// The frame may have moved while it was held.
 	return f.forwardQuery(s, f.client.reader.Held(0))
@@ -110,7 +113,7 @@ func (f *frontend) functionCall() error {
 
 // read says what a text does. The judge reads UTF-8; what the target would read
 // otherwise is not known to it.
-func (f *frontend) read(text string) []sql.Statement {
+func (f *frontend) read(text string) ([]sql.Statement, error) {
 	unknown := ""
 	if !f.utf8.Load() && !ascii(text) {
 		unknown = "text beyond ASCII in another client_encoding than UTF8: use UTF8"
@@ -118,15 +121,41 @@ func (f *frontend) read(text string) []sql.Statement {
 		unknown = "text that is not valid UTF-8"
 	}
 	if unknown != "" {
-		return []sql.Statement{{Action: policy.Action{Protocol: "postgres", Statements: 1, Unknown: unknown}}}
+		return []sql.Statement{{Action: policy.Action{Protocol: "postgres", Statements: 1, Unknown: unknown}}}, nil
 	}
-	return guarded(f.judge.Read(text, f.view))
+	statements := f.judge.Read(text, f.view.Session)
+	if len(statements) == 0 || sets(statements[0].Action.Kind) || controls(statements[0].Action.Kind) {
+		// What sets a transaction up must come before any query, ours too.
+		return f.guarded(statements), nil
+	}
+	epoch := f.view.epoch
+	known, err := f.follow()
+	if err != nil {
+		return nil, err
+	}
+	if epoch != f.view.epoch {
+		statements = f.judge.Read(text, f.view.Session)
+	}
+	if !known {
+		statements = slices.Clone(statements)
+		for i := range statements {
+			statements[i].Action.Unknown = "a statement behind one that changes schema or search_path: wait for the answer to that first (Sync)"
+		}
+	}
+	return f.guarded(statements), nil
 }
 
 // guarded refuses PREPARE, whatever the judge says: it would change what the name of a
-// statement stands for, unseen by us.
-func guarded(statements []sql.Statement) []sql.Statement {
+// statement stands for, unseen by us. It refuses, too, what stands in one message
+// behind a statement that changes what it means.
+func (f *frontend) guarded(statements []sql.Statement) []sql.Statement {
+	moved := false
 	for i := range statements {
+		if kind := statements[i].Action.Kind; moved && f.view.followed && !sets(kind) && !controls(kind) && statements[i].Action.Unknown == "" {
+			statements = slices.Clone(statements)
+			statements[i].Action.Unknown = "a statement behind one that changes schema or search_path: send it in a message of its own"
+		}
+		moved = moved || statements[i].MovesPath || statements[i].MovesCatalog
 		if statements[i].Action.Kind == "prepare" && statements[i].Action.Unknown == "" {
 			statements = slices.Clone(statements)
 			statements[i].Action.Unknown = "PREPARE: use the protocol's prepared statements"

@@ -15,6 +15,8 @@ type statement struct {
 	text string
 	// reading of the one statement in it; nil for an empty text, which does nothing.
 	reading *sql.Statement
+	// epoch of the view that it was read in.
+	epoch int64
 	// types of its parameters by OID, as far as client or target have told them.
 	types atomic.Pointer[[]uint32]
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/policy"
+	"github.com/sallyport/sallyport/proxy/postgres/sql"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 )
 
@@ -50,18 +51,17 @@ func (f *frontend) status() byte {
 	return f.pipeline.status
 }
 
-// runs follows an action that is about to be sent.
-func (f *frontend) runs(action *policy.Action, text string) {
-	if !f.ruled {
-		return
-	}
+// runs follows a statement that is about to be sent.
+func (f *frontend) runs(s *sql.Statement, text string) {
+	f.view.moves(s)
+	action := &s.Action
 	switch action.Kind {
 	case "begin":
 		f.transaction = transaction{segment: f.segment, open: true}
 	case "commit", "rollback", "prepare transaction":
 		f.transaction = transaction{segment: f.segment, open: chain.MatchString(text)}
 	default:
-		if f.transaction.wrote.IsZero() && locks(action) {
+		if f.ruled && f.transaction.wrote.IsZero() && locks(action) {
 			f.transaction.wrote = time.Now() //nolint:forbidigo // for a reviewer's eyes
 		}
 	}

@@ -1,0 +1,189 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/grant"
+	"github.com/sallyport/sallyport/proxy/postgres/catalog"
+	"github.com/sallyport/sallyport/proxy/postgres/sql"
+	"github.com/sallyport/sallyport/proxy/postgres/wire"
+)
+
+const (
+	// freshFor is how long what the catalogs said is taken for true, as far as others
+	// may have changed them.
+	freshFor = time.Minute
+	// lookTimeout bounds reading them.
+	lookTimeout = 20 * time.Second
+)
+
+// catalogs is what sessions know of the target's catalogs together.
+type catalogs struct {
+	mu       sync.Mutex
+	snapshot *catalog.Snapshot
+	read     time.Time
+}
+
+// fresh is the newest snapshot, nil if it is too old.
+func (c *catalogs) fresh() (*catalog.Snapshot, time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.snapshot == nil || within(0).Sub(c.read) > freshFor {
+		return nil, time.Time{}
+	}
+	return c.snapshot, c.read
+}
+
+// load reads the catalogs for all. Those who come meanwhile may read them too.
+func (c *catalogs) load(ctx context.Context, ask catalog.Ask) (*catalog.Snapshot, time.Time, error) {
+	read := within(0)
+	snapshot, err := catalog.Load(ctx, ask)
+	if err != nil {
+		return nil, read, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.read.Before(read) {
+		c.snapshot, c.read = snapshot, read
+	}
+	return snapshot, read, nil
+}
+
+// view is what the texts of a session mean, and what may have changed that.
+type view struct {
+	sql.Session
+	// followed says that catalog and path are: nothing asks for them where a grant is
+	// unrestricted and no rule or mask judges.
+	followed bool
+	catalogs *catalogs
+	// read is when the catalog was, epoch counts the changes of what is here.
+	read  time.Time
+	epoch int64
+	// movedPath and movedCatalog say that a statement may have changed them.
+	movedPath, movedCatalog bool
+	// reverts say that the end of the transaction may.
+	reverts bool
+	// private says that the session sees relations that others do not.
+	private bool
+	// first is the path that it began with.
+	first []string
+}
+
+// open looks at the target for a session that begins.
+func (e *Engine) open(ctx context.Context, up *Upstream, state grant.State) (view, error) {
+	v := view{catalogs: &e.catalogs}
+	spec := state.Grant.Policy
+	if granted := spec.Grant.Postgres; granted != nil {
+		v.Unrestricted = granted.Unrestricted
+	}
+	v.followed = !v.Unrestricted || len(spec.Rules) > 0 || spec.Masking != nil
+	if !v.followed {
+		return v, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	var err error
+	if v.Catalog, v.read = v.catalogs.fresh(); v.Catalog == nil {
+		if v.Catalog, v.read, err = v.catalogs.load(ctx, up.ask); err != nil {
+			return v, err
+		}
+	}
+	v.SearchPath, err = catalog.CurrentPath(ctx, up.ask)
+	v.first = v.SearchPath
+	return v, err
+}
+
+// follow sees to it that the view is what a statement is going to meet. In a failed
+// transaction, and where the target ignores what comes, it stays as it is. False is a
+// view that cannot be had before the segment has ended.
+func (f *frontend) follow() (bool, error) {
+	v := &f.view
+	if !v.followed {
+		return true, nil
+	}
+	aged := within(0).Sub(v.read) > freshFor
+	if !aged && !v.movedPath && !v.movedCatalog {
+		return true, nil
+	}
+	if !v.movedPath && !v.movedCatalog && (f.open || f.pipeline.busy() || f.status() != wire.StatusIdle) {
+		// Others' changes can wait until the session is idle.
+		return true, nil
+	}
+	if err := f.settle(); err != nil {
+		return false, err
+	}
+	status := f.status()
+	if status == wire.StatusFailed || f.ignored() {
+		return true, nil
+	}
+	if f.open && (status != wire.StatusOpen || f.transaction.segment == f.segment) {
+		return false, nil
+	}
+	return true, f.look(aged, status)
+}
+
+// look reads anew what may have changed.
+func (f *frontend) look(aged bool, status byte) error {
+	v := &f.view
+	ctx, cancel := context.WithTimeout(f.ctx, lookTimeout)
+	defer cancel()
+	path, err := catalog.CurrentPath(ctx, f.ask)
+	if err != nil {
+		return f.asFault(err)
+	}
+	if !slices.Equal(path, v.SearchPath) {
+		v.SearchPath = path
+		v.epoch++
+	}
+	v.movedPath = false
+	if !aged && !v.movedCatalog {
+		return nil
+	}
+	next, read := v.catalogs.fresh()
+	switch {
+	case v.movedCatalog || v.private:
+		// Its own changes are its own to see until they are committed.
+		v.private = status != wire.StatusIdle || slices.ContainsFunc(path, temporary)
+		read = within(0)
+		if v.private {
+			next, err = catalog.Load(ctx, f.ask)
+		} else {
+			next, read, err = v.catalogs.load(ctx, f.ask)
+		}
+	case next == nil:
+		next, read, err = v.catalogs.load(ctx, f.ask)
+	}
+	if err != nil {
+		return f.asFault(err)
+	}
+	if next != v.Catalog {
+		v.Catalog = next
+		v.epoch++
+	}
+	v.read, v.movedCatalog = read, false
+	return nil
+}
+
+// temporary says whether a schema is one of a session's own relations.
+func temporary(schema string) bool { return len(schema) > 8 && schema[:8] == "pg_temp_" }
+
+// moves follows a statement that is about to be sent.
+func (v *view) moves(s *sql.Statement) {
+	if !v.followed {
+		return
+	}
+	v.movedPath = v.movedPath || s.MovesPath
+	v.movedCatalog = v.movedCatalog || s.MovesCatalog
+	v.reverts = v.reverts || s.MovesPath || s.MovesCatalog
+	// A COMMIT may be a rollback.
+	if kind := s.Action.Kind; v.reverts && (ends(kind) || kind == "rollback to") {
+		v.movedPath, v.movedCatalog = true, true
+		v.reverts = kind == "rollback to"
+	}
+}
+
+// pathMoved says whether search_path is another than the session began with.
+func (v *view) pathMoved() bool { return v.movedPath || !slices.Equal(v.SearchPath, v.first) }

@@ -1,0 +1,70 @@
+package postgres
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+)
+
+// ruled is an unrestricted grant with a rule that keeps one table out.
+func ruled(spec *v1alpha1.AccessPolicySpec) {
+	unrestricted(spec)
+	spec.Rules = []v1alpha1.Rule{{Name: "no-salaries", Effect: v1alpha1.EffectDeny, Message: "not yours",
+		When: "'public.salaries' in action.relations"}}
+}
+
+func TestANameMeansWhatTheSearchPathMakesOfIt(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, change{policy: ruled})
+	target.Exec(t, "orders", "CREATE SCHEMA IF NOT EXISTS path1; CREATE TABLE path1.salaries (n int); GRANT ALL ON SCHEMA path1 TO by_scram; GRANT ALL ON path1.salaries TO by_scram")
+	r := p.ready(t)
+	const read = "SELECT count(*) FROM salaries"
+	expect(t, r.say(read, "SET search_path = path1, public", read), "ERROR 42501", "ready I", "SET", "ready I", "columns", "row 0", "SELECT 1", "ready I")
+	// What is reverted is noticed, too, and a prepared statement means what it means now.
+	r.write(parse("s", read), syncUp())
+	expect(t, r.quiet(), "parsed", "ready I")
+	expect(t, r.say("BEGIN", "SET LOCAL search_path = public", "SELECT 1"), "BEGIN", "ready T", "SET", "ready T", "columns", "row 1", "SELECT 1", "ready T")
+	r.write(bind("", "s"), execute("", 0), syncUp())
+	expect(t, r.quiet(), "ERROR 42501", "ready E")
+	expect(t, r.say("ROLLBACK", read), "ROLLBACK", "ready I", "columns", "row 0", "SELECT 1", "ready I")
+	r.write(bind("", "s"), execute("", 0), syncUp())
+	expect(t, r.quiet(), "bound", "row 0", "SELECT 1", "ready I")
+}
+
+func TestWhatStandsBehindAChangeOfMeaningWaitsForItsAnswer(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, change{policy: ruled})
+	const read = "SELECT count(*) FROM orders"
+	for name, messages := range map[string][]pgproto3.FrontendMessage{
+		"in one message": {query("SET search_path = pg_catalog; " + read)},
+		"in one segment": {parse("", "SET search_path = pg_catalog"), bind("", ""), execute("", 0),
+			parse("", read), bind("", ""), execute("", 0), syncUp()},
+	} {
+		r := p.ready(t)
+		r.write(messages...)
+		if got := r.quiet(); !slices.Contains(got, "ERROR 42501") {
+			t.Error(name, got)
+		}
+	}
+	// In a transaction of its own each is judged by what went before.
+	r := p.ready(t)
+	r.write(query("BEGIN"), parse("", "SET search_path = pg_catalog"), bind("", ""), execute("", 0),
+		parse("", "SELECT count(*) FROM public.orders"), bind("", ""), execute("", 0), syncUp())
+	got := append(r.quiet(), r.quiet()...)
+	if got[len(got)-1] != "ready T" {
+		t.Error(got)
+	}
+}
+
+func TestAnUnrestrictedGrantWithoutRulesAsksTheTargetNothing(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, change{policy: unrestricted})
+	r := p.ready(t)
+	expect(t, r.say("SET search_path = pg_catalog; SELECT 1"), "SET", "columns", "row 1", "SELECT 1", "ready I")
+	if p.engine.catalogs.snapshot != nil {
+		t.Error("the catalogs were read")
+	}
+}
