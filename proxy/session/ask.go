@@ -36,6 +36,11 @@ func (s *Session) ask(ctx context.Context, number int64, held v1alpha1.HeldOpera
 	if err != nil {
 		return control.HoldState{}, err
 	}
+	s.waits.Add(1)
+	defer func() {
+		s.Touch()
+		s.waits.Add(-1)
+	}()
 	question, err := s.describe(ctx, held, hold)
 	if err != nil {
 		leave()
@@ -83,7 +88,13 @@ func (s *Session) describe(ctx context.Context, held v1alpha1.HeldOperation, hol
 		}
 		question.Digest = digest
 	}
-	return question, context.Cause(ctx)
+	// Nobody is asked about what its client has cancelled meanwhile.
+	select {
+	case <-hold.Cancelled:
+		return question, ErrWithdrawn
+	default:
+		return question, context.Cause(ctx)
+	}
 }
 
 // wait is one operation before its reviewers.

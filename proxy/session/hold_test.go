@@ -344,6 +344,32 @@ func TestAHoldThatTheManagerRefusesIsDeniedInItsWords(t *testing.T) {
 	wantRefusal(t, err, "the operation cannot be held", "the request is over")
 }
 
+func TestNobodyIsAskedAboutWhatIsCancelledWhileItIsDescribed(t *testing.T) {
+	t.Parallel()
+	task := sessiontest.New(t, holding())
+	cancelled := make(chan struct{})
+	operation := held("orders")
+	operation.Hold.Cancelled = cancelled
+	operation.Hold.Describe = func(context.Context, *v1alpha1.HeldOperation) { close(cancelled) }
+	if _, err := task.Begin(t).Admit(t.Context(), operation); !errors.Is(err, session.ErrWithdrawn) {
+		t.Error(err)
+	}
+	task.Reviewers.None(t)
+}
+
+func TestASessionThatWaitsForReviewersIsNotIdle(t *testing.T) {
+	t.Parallel()
+	task := sessiontest.New(t, holding(func(p *v1alpha1.AccessPolicySpec) { p.Session.IdleSeconds = 1 }))
+	waiting, idle := task.Begin(t), task.Begin(t)
+	done := admit(t, waiting, held("orders"))
+	review := task.Reviewers.Next(t)
+	<-idle.Context().Done()
+	review.Approve()
+	if got := <-done; got.err != nil {
+		t.Error(got.err)
+	}
+}
+
 func TestASessionIsNotLockedWhileAnOperationIsHeld(t *testing.T) {
 	t.Parallel()
 	task := sessiontest.New(t, holding())

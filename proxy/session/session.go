@@ -33,6 +33,8 @@ type Session struct {
 	entered bool
 	// touched is when a byte last moved, in nanoseconds since created.
 	touched atomic.Int64
+	// waits is how many operations are before their reviewers: the session is not idle.
+	waits atomic.Int32
 
 	// mu orders the recording: an operation, its verdict and the check that the
 	// task is alive are one step.

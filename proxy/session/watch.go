@@ -74,7 +74,7 @@ func (t *Task) overdue(s *Session, now time.Time) error {
 		return nil
 	}
 	idle := time.Duration(t.state.Grant.Policy.Session.IdleSeconds) * time.Second
-	if idle > 0 && since-time.Duration(s.touched.Load()) > idle {
+	if idle > 0 && s.waits.Load() == 0 && since-time.Duration(s.touched.Load()) > idle {
 		return ErrIdle
 	}
 	return nil
