@@ -37,8 +37,8 @@ func checkBounds(text string) error {
 	if operators > maxOperators {
 		return errors.New("runs of operator characters too long to be read")
 	}
-	if units <= maxDepth {
-		return nil
+	if err := checkAssignments(text); err != nil || units <= maxDepth {
+		return err
 	}
 	return checkDepth(text)
 }

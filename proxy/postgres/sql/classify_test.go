@@ -44,6 +44,9 @@ func TestWhatTheParserCannotTakeNeverReachesIt(t *testing.T) {
 		"array in array":                        {"SELECT " + strings.Repeat("ARRAY[1,", 100_000) + "1" + strings.Repeat("]", 100_000), "nested too deeply"},
 		"comments in comments":                  {strings.Repeat("/*", many) + strings.Repeat("*/", many) + "SELECT 1", "runs of operator"},
 		"one long operator":                     {"SELECT " + strings.Repeat("+", many) + "1", "runs of operator"},
+		"one source for many columns":           {"UPDATE t SET (" + strings.Repeat("a,", 5000) + "a) /* x */ = (SELECT " + strings.Repeat("b,", 5000) + "b)", "SET of too many columns"},
+		"many sources for many columns":         {"UPDATE t SET a = 1" + strings.Repeat(", ("+strings.Repeat("a,", 100)+"a) = (SELECT "+strings.Repeat("b,", 100)+"b)", 50), "SET of too many columns"},
+		"one source, further in":                {"WITH x AS (UPDATE t SET (" + strings.Repeat("a,", 5000) + "a) = (" + strings.Repeat("b,", 5000) + "b) WHERE c RETURNING *) SELECT 1", "SET of too many columns"},
 		"statements without end":                {strings.Repeat("SELECT 1;", 2000), "2000 statements"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,13 +66,14 @@ func TestWhatTheParserCannotTakeNeverReachesIt(t *testing.T) {
 func TestLargeTextsThatAreFlatAreUnderstood(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"a long list":       "SELECT * FROM orders WHERE id IN (1" + strings.Repeat(", 1", 100_000) + ")",
-		"many rows":         "INSERT INTO orders (id, status) VALUES (1, 'a')" + strings.Repeat(", (1, 'a')", 20_000),
-		"many alternatives": "SELECT * FROM orders WHERE false" + strings.Repeat(" OR (id = 1 AND status = 'a')", 20_000),
-		"many branches":     "SELECT case id" + strings.Repeat(" when 1 then 'a'", 20_000) + " else case when id = 1 then 2 end end FROM orders",
-		"many CASEs":        "SELECT 1" + strings.Repeat(", case when id = 1 then 2 else 3 end", 5_000) + " FROM orders",
-		"a long literal":    "SELECT '" + strings.Repeat("a + b - c ", 50_000) + "' FROM orders",
-		"banners":           strings.Repeat("-- "+strings.Repeat("-", 76)+"\n", 2000) + "SELECT 1 FROM orders",
+		"a long list":        "SELECT * FROM orders WHERE id IN (1" + strings.Repeat(", 1", 100_000) + ")",
+		"many rows":          "INSERT INTO orders (id, status) VALUES (1, 'a')" + strings.Repeat(", (1, 'a')", 20_000),
+		"many alternatives":  "SELECT * FROM orders WHERE false" + strings.Repeat(" OR (id = 1 AND status = 'a')", 20_000),
+		"many branches":      "SELECT case id" + strings.Repeat(" when 1 then 'a'", 20_000) + " else case when id = 1 then 2 end end FROM orders",
+		"many CASEs":         "SELECT 1" + strings.Repeat(", case when id = 1 then 2 else 3 end", 5_000) + " FROM orders",
+		"a long literal":     "SELECT '" + strings.Repeat("a + b - c ", 50_000) + "' FROM orders",
+		"many rows compared": "UPDATE orders SET (id, status) = (1, 'a') WHERE false" + strings.Repeat(" OR (id, status) = (1, 'a')", 20_000),
+		"banners":            strings.Repeat("-- "+strings.Repeat("-", 76)+"\n", 2000) + "SELECT 1 FROM orders",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
