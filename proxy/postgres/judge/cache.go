@@ -23,17 +23,32 @@ type cache struct {
 	joined string
 }
 
-// key is all that the meaning of a text depends on.
+// key is all that the meaning of a text depends on. Template says that the text is
+// one, in which integers do not matter.
 type key struct {
-	text         string
-	generation   int64
-	path         string
-	unrestricted bool
+	text                   string
+	generation             int64
+	path                   string
+	unrestricted, template bool
 }
 
+// entry is what a text of a length means.
 type entry struct {
 	statements []sql.Statement
+	length     int
 	size       int
+}
+
+// statementsOf are the statements of another text with the same template: of what it
+// differs in, only the length of integers is seen.
+func (e entry) statementsOf(text string) []sql.Statement {
+	longer := len(text) - e.length
+	if longer == 0 || len(e.statements) != 1 {
+		return e.statements
+	}
+	statements := []sql.Statement{e.statements[0]}
+	statements[0].End += longer
+	return statements
 }
 
 func newCache(limit int) *cache {
@@ -61,25 +76,29 @@ func (c *cache) key(text string, in sql.Session) key {
 	return k
 }
 
-func (c *cache) get(k key) ([]sql.Statement, bool) {
+func (c *cache) get(k key) (entry, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.lru == nil {
-		return nil, false
+		return entry{}, false
 	}
-	e, ok := c.lru.Get(k)
-	return e.statements, ok
+	return c.lru.Get(k)
 }
 
-// add remembers a text, unless it would push out much else.
-func (c *cache) add(k key, statements []sql.Statement) {
-	size := sizeOf(k, statements)
+// add remembers a text, unless it would push out much else. Several statements have
+// no template: where each of them ends would not be known.
+func (c *cache) add(k key, e entry) {
+	if k.template && len(e.statements) != 1 {
+		return
+	}
+	e.size = sizeOf(k, e.statements)
+	size := e.size
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.lru == nil || size > c.limit/8 || c.lru.Contains(k) {
 		return
 	}
-	c.lru.Add(k, entry{statements: statements, size: size})
+	c.lru.Add(k, e)
 	c.held += size
 	for c.held > c.limit {
 		c.lru.RemoveOldest()

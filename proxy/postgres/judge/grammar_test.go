@@ -73,6 +73,23 @@ var relations = []relation{
 	rel(false, "app.mails()", "id i", "mail t"),
 	rel(false, "app.rows_of(1)", "order_id i", "remark t"),
 	rel(false, "dynamic_table", "id i", "v t"),
+	rel(true, "hidden", "id i", "v t"),
+	rel(true, "peeks", "id i", "v t"),
+	rel(true, "conditional", "id i", "v t"),
+	rel(true, "v_default", "id i", "v t"),
+	rel(true, "keyed", "id i", "of i"),
+	rel(true, "part_keyed", "id i", "k i"),
+	rel(true, "part_pk", "id i"),
+	rel(true, "refers", "id i"),
+	rel(true, "by_function", "id i", "v t"),
+	rel(true, "policed", "id i", "v t"),
+	rel(false, "v_deep", "id i", "mail t"),
+	rel(false, "v_recursive", "n i", "v t"),
+	rel(false, "v_aggregate", "region t", "mails t"),
+	rel(false, "m_mails", "id i", "mail t"),
+	rel(false, "app.returns_customers()", "id i", "name t", "email t"),
+	rel(false, "numbers", "last_value i"),
+	rel(false, "\"Odd Name\"", "id i", "\"Odd Column\" t"),
 }
 
 // source is a relation, or a query, under an alias.
@@ -208,6 +225,12 @@ func (g *grammar) number(s []source) string {
 		func() string { return g.scalar(s, "id", "count(*)::int") },
 		func() string { return "coalesce(app.total(" + g.column(s, 'i') + "), 1)::int" },
 		func() string { return "app.f(" + g.text(s) + ")" },
+		func() string { return "app.f(" + g.column(s, 'i') + ")" },
+		func() string {
+			return []string{"app.peek()", "app.default_call()", "app.chain(1)", "app.bump('x')", "app.loops(1)", "nextval('numbers')::int",
+				"app.sum_of(1, 2)::int", "app.pathless()::int", "app.pathful()::int", "app.definer()::int", "app.add_log('x')::int",
+				"app.with_default()::int"}[g.rand.IntN(12)]
+		},
 	)
 }
 
@@ -233,6 +256,13 @@ func (g *grammar) text(s []source) string {
 		func() string { return g.scalar(s, "", "max(%s)") },
 		func() string { return "app.title(" + g.text(s) + ")" },
 		func() string { return "row(" + g.text(s) + ", 1)::text" },
+		func() string { return "app.nested_path()" },
+		func() string { return "app.as_json()::text" },
+		func() string { return "(xpath('/a/text()', xmlelement(name a, " + g.text(s) + ")))[1]::text" },
+		func() string { return "concat(" + g.text(s) + ", " + g.number(s) + ")" },
+		func() string { return "greatest(" + g.text(s) + ", " + g.text(s) + ")" },
+		func() string { return "(SELECT t FROM (SELECT " + g.text(s) + " AS t) q)" },
+		func() string { return "(WITH q (t) AS (SELECT " + g.text(s) + ") SELECT t FROM q)" },
 	)
 }
 
@@ -274,6 +304,9 @@ func (g *grammar) condition(s []source) string {
 		},
 		func() string { return "app.alike(" + g.column(s, 't') + ", 'x')" },
 		func() string { return g.column(s, 't') + " ~=~ 'x'::text" },
+		func() string { return "NOT " + g.condition(s) },
+		func() string { return "EXISTS (SELECT FROM grades WHERE grade = " + g.text(s) + ")" },
+		func() string { return "(" + g.number(s) + ", " + g.text(s) + ") IN (" + g.query(s, 2) + ")" },
 	)
 }
 

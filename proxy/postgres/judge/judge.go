@@ -3,6 +3,7 @@
 package judge
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/sallyport/sallyport/proxy/postgres/catalog"
@@ -28,22 +29,32 @@ func New(bytes int) *Judge {
 // result is shared: callers do not change it.
 func (j *Judge) Read(text string, in sql.Session) []sql.Statement {
 	key := j.cache.key(text, in)
-	if statements, ok := j.cache.get(key); ok {
-		return statements
+	template, ok := sql.Template(text)
+	if ok {
+		key.text, key.template = template, true
+	}
+	if found, ok := j.cache.get(key); ok {
+		return found.statementsOf(text)
 	}
 	statements := j.read(text, in)
-	j.cache.add(key, statements)
+	j.cache.add(key, entry{statements: statements, length: len(text)})
 	return statements
 }
 
 func (j *Judge) read(text string, in sql.Session) []sql.Statement {
 	statements := sql.Read(text, in)
-	if in.Catalog == nil {
-		return statements
-	}
-	behind := j.behind(in.Catalog)
+	moved := ""
 	for i := range statements {
-		statements[i] = behind.Extend(statements[i], in.SearchPath)
+		s := &statements[i]
+		if in.Catalog != nil {
+			*s = j.behind(in.Catalog).Extend(*s, in.SearchPath)
+		}
+		if names := s.Action.Access != nil || s.Action.Functions != nil; names && moved != "" && s.Action.Opaque == "" {
+			s.Action.Opaque = "its names may mean something else behind " + moved + " in the same message: send it by itself"
+		}
+		if s.MovesPath || s.MovesCatalog {
+			moved = strings.ToUpper(s.Action.Kind)
+		}
 	}
 	return statements
 }
