@@ -161,7 +161,7 @@ func TestPG7_PG9_NoAttemptGetsPastItsPolicy(t *testing.T) {
 
 func try(s, reached sql.Statement) tried {
 	a := s.Action
-	out := tried{Kind: a.Kind, Functions: a.Functions, Unknown: a.Unknown, Opaque: reached.Action.Opaque != "", Masked: maskedOutputs(reached)}
+	out := tried{Kind: a.Kind, Functions: a.Functions, Unknown: a.Unknown, Opaque: a.Opaque != "", Masked: maskedOutputs(reached)}
 	for _, access := range a.Access {
 		out.Access = append(out.Access, string(access.Privilege)+" "+access.Schema+"."+access.Name)
 	}
