@@ -25,6 +25,7 @@ type catalogs struct {
 	mu       sync.Mutex
 	snapshot *catalog.Snapshot
 	read     time.Time
+	shared   catalog.Shared
 }
 
 // fresh is the newest snapshot, nil if it is too old.
@@ -40,7 +41,7 @@ func (c *catalogs) fresh() (*catalog.Snapshot, time.Time) {
 // load reads the catalogs for all. Those who come meanwhile may read them too.
 func (c *catalogs) load(ctx context.Context, ask catalog.Ask) (*catalog.Snapshot, time.Time, error) {
 	read := within(0)
-	snapshot, err := catalog.Load(ctx, ask)
+	snapshot, err := c.shared.Load(ctx, ask)
 	if err != nil {
 		return nil, read, err
 	}

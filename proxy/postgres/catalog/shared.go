@@ -9,15 +9,16 @@ import (
 )
 
 // Shared gives sessions that see the same catalogs the same snapshot, so that it is
-// held once, and what was understood with it too. The zero value is ready; it is safe
+// held once, and what was understood with it too. Under which search_path it was
+// loaded does not matter: it says so itself. The zero value is ready; it is safe
 // for concurrent use.
 type Shared struct {
 	mu    sync.Mutex
 	known map[string]*Snapshot
 }
 
-// maxShared is how many snapshots it knows: sessions of a task differ in search_path
-// and temporary relations at most.
+// maxShared is how many snapshots it knows: sessions of a task differ in their
+// temporary relations at most.
 const maxShared = 8
 
 // Load is the snapshot of what the catalogs hold now, loaded unless it is known.
@@ -60,8 +61,7 @@ var versionQuery = func() string {
 	for _, name := range versioned {
 		counts = append(counts, "(SELECT pg_catalog.concat(pg_catalog.count(*), '/', pg_catalog.sum(c.xmin::pg_catalog.text::pg_catalog.int8)) FROM pg_catalog."+name+" c)")
 	}
-	return "SELECT pg_catalog.concat_ws(' ', CURRENT_USER, pg_catalog.current_database(), pg_catalog.pg_my_temp_schema(), " +
-		"pg_catalog.array_to_json(pg_catalog.current_schemas(true)), " + strings.Join(counts, ", ") + ")"
+	return "SELECT pg_catalog.concat_ws(' ', CURRENT_USER, pg_catalog.current_database(), pg_catalog.pg_my_temp_schema(), " + strings.Join(counts, ", ") + ")"
 }()
 
 // Version changes whenever a snapshot would: it has the number of rows of each catalog
