@@ -16,20 +16,13 @@ var policyContext = policy.Context{
 const typical = `SELECT o.id, o.status, c.name FROM orders o JOIN customers c ON c.id = o.customer_id
 WHERE o.status = 'paid' AND o.created_at > now() - interval '1 day' ORDER BY o.id LIMIT `
 
-func BenchmarkClassify(b *testing.B) {
-	b.Run("remembered", func(b *testing.B) {
-		c := sql.NewClassifier(1 << 20)
-		for b.Loop() {
-			c.Classify(typical + "10")
-		}
-	})
+func BenchmarkRead(b *testing.B) {
 	for name, text := range map[string]string{"typical": typical, "pgbench": "SELECT abalance FROM pgbench_accounts WHERE aid = "} {
-		b.Run("new/"+name, func(b *testing.B) {
-			c := sql.NewClassifier(1 << 20)
+		b.Run(name, func(b *testing.B) {
 			i := 0
 			for b.Loop() {
 				i++
-				c.Classify(text + strconv.Itoa(i))
+				sql.Read(text+strconv.Itoa(i), sql.Session{})
 			}
 		})
 	}

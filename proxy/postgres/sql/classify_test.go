@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sallyport/sallyport/internal/policy"
-	"github.com/sallyport/sallyport/proxy/postgres/sql"
 )
 
 func one(t *testing.T, text string) policy.Action {
@@ -110,22 +109,6 @@ func TestPositionsAreThoseInTheMessage(t *testing.T) {
 	}
 }
 
-func TestARememberedTextMeansTheSame(t *testing.T) {
-	t.Parallel()
-	for _, size := range []int{-1, 0, 4 << 10, 1 << 20} {
-		c := sql.NewClassifier(size)
-		for round := range 3 {
-			for i := range 50 {
-				text := fmt.Sprintf("SELECT * FROM orders%d", i)
-				got := c.Classify(text)
-				if len(got) != 1 || got[0].Access[0].Name != fmt.Sprintf("orders%d", i) {
-					t.Fatalf("size %d, round %d: %+v", size, round, got)
-				}
-			}
-		}
-	}
-}
-
 // The C parser has code, compiled out in the version we use, that points file
 // descriptor 2 at a pipe of its own while it parses.
 func TestManyAtOnceLeaveStderrWhereItWas(t *testing.T) {
@@ -133,13 +116,12 @@ func TestManyAtOnceLeaveStderrWhereItWas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := sql.NewClassifier(0)
 	var group sync.WaitGroup
 	for worker := range 16 {
 		group.Go(func() {
 			for i := range 200 {
 				text := fmt.Sprintf("SELECT %d FROM orders%d", i, worker)
-				if a := c.Classify(text); len(a) != 1 || a[0].Unknown != "" {
+				if a := classify(text); len(a) != 1 || a[0].Unknown != "" {
 					t.Errorf("%s: %+v", text, a)
 				}
 			}

@@ -102,7 +102,7 @@ func extent(text string, raw *pg_query.RawStmt) (begin, end int) {
 }
 
 func unread(text, reason string) Statement {
-	return Statement{Action: refuse(reason)[0], End: len(text)}
+	return Statement{Action: policy.Action{Protocol: protocol, Unknown: reason, Statements: 1}, End: len(text)}
 }
 
 // unparsed is a text that PostgreSQL's grammar does not read.
