@@ -51,9 +51,10 @@ func (m *Masks) Copy(response wire.CopyResponse, format sql.CopyFormat, s *sql.S
 // plainType is the type of an output that is a table's column, 0 where it is not
 // known.
 func (m *Masks) plainType(out []sql.Output, i int) uint32 {
-	if out == nil || !out[i].Plain || len(out[i].Columns) != 1 || m.index.snapshot == nil {
+	if out == nil || !out[i].Plain || len(out[i].Columns) == 0 || m.index.snapshot == nil {
 		return 0
 	}
+	// What it stands for, if it is a view's, comes after it.
 	u := out[i].Columns[0]
 	relation := m.index.snapshot.Resolve(nil, u.Schema, u.Relation)
 	if relation == nil {
