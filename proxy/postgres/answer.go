@@ -141,19 +141,13 @@ func (b *backend) complete(body []byte, s *step) ([]ending, error) {
 		b.masked.ran(s, p, c.Tag)
 	}
 	s.ran++
-	p.completed(s)
+	p.completed(s, c.Tag)
 	if s.portal != nil {
 		s.portal.ended = true
 	}
 	p.copying = 0
 	if endsPortals(c.Tag) {
 		clear(p.portals)
-	}
-	switch {
-	case c.Tag == "DEALLOCATE ALL":
-		p.forget()
-	case c.Tag == "DEALLOCATE" && s.drops != "":
-		p.unprepared(s.drops)
 	}
 	if s.kind == stepExecute {
 		p.pop()
@@ -182,8 +176,10 @@ func (b *backend) columns(body []byte, s *step) error {
 // that a client has used.
 func endsPortals(tag string) bool {
 	switch word, _, _ := strings.Cut(tag, " "); word {
-	case "COMMIT", "ROLLBACK", "PREPARE", "DISCARD", "DECLARE", "CLOSE", "CALL", "DO":
+	case "COMMIT", "ROLLBACK", "DISCARD", "DECLARE", "CLOSE", "CALL", "DO":
 		return true
+	case "PREPARE":
+		return tag == "PREPARE TRANSACTION"
 	}
 	return false
 }

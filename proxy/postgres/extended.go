@@ -26,7 +26,7 @@ func (f *frontend) parse(frame wire.Frame) error {
 	if err := distinct(p.Name); err != nil {
 		return f.refuse(refusalName, err)
 	}
-	if err := f.fitsStatement(p); err != nil {
+	if err := f.fits(p.Name, int64(len(p.Text))); err != nil {
 		return f.refuse(p.Name, err)
 	}
 	s := &statement{text: p.Text}
@@ -100,15 +100,26 @@ func (f *frontend) bind(frame wire.Frame) error {
 		return err
 	}
 	if prepared == nil {
-		return f.refuse(name, &fault{code: codeNoStatement, message: fmt.Sprintf("prepared statement %q does not exist", b.Statement)})
+		return f.refuse(name, noStatement(b.Statement))
 	}
 	made := &portal{reading: prepared.reading, text: prepared.text}
 	if made.reading, err = f.again(prepared); err != nil {
 		return f.refuse(name, err)
 	}
 	if made.reading != nil {
+		text := prepared.text
+		if made.reading.Action.Kind == kindExecute {
+			node := made.reading.Node
+			if made.reading, text, err = f.expand(made.reading, text); err != nil {
+				return f.refuse(name, err)
+			}
+			made.executes = node
+			if made.runs, err = f.named(node); err != nil {
+				return f.refuse(name, err)
+			}
+		}
 		admission, err := f.admit(made.reading, session.Operation{
-			Text: prepared.text, Values: bound(b), Literals: literals(b, *prepared.types.Load()),
+			Text: text, Values: bound(b), Literals: literals(b, *prepared.types.Load()),
 		})
 		if err != nil {
 			return f.refuse(name, err)
@@ -116,9 +127,6 @@ func (f *frontend) bind(frame wire.Frame) error {
 		made.operation = admission.Operation
 		if made.format, err = f.copyFormat(made.reading, prepared.text); err != nil {
 			return f.refuse(name, err)
-		}
-		if made.reading.Action.Kind == kindDeallocate {
-			made.drops = deallocated(prepared.text)
 		}
 	}
 	if pending != nil {
@@ -190,7 +198,10 @@ func (f *frontend) execute(frame wire.Frame) error {
 			return f.refuseCommit(bound, err)
 		}
 	}
-	s := &step{kind: stepExecute, portal: bound, operations: bound.operations(), readings: bound.readings(), formats: bound.formats(), copyIn: bound.copyIn(), drops: bound.drops}
+	if err := f.executable(bound); err != nil {
+		return f.refuse(refusalName, err)
+	}
+	s := &step{kind: stepExecute, portal: bound, operations: bound.operations(), readings: bound.readings(), formats: bound.formats(), copyIn: bound.copyIn(), makes: bound.made()}
 	if bound.reading != nil {
 		f.runs(bound.reading, bound.text)
 	}
@@ -208,6 +219,26 @@ func (f *frontend) execute(frame wire.Frame) error {
 		return f.awaitCopy(s)
 	}
 	return nil
+}
+
+// executable makes what a portal prepares, and checks that what it executes by name is
+// still what was admitted.
+func (f *frontend) executable(bound *portal) error {
+	if bound.runs != nil {
+		now, err := f.named(bound.executes)
+		if err == nil && now != bound.runs {
+			err = &fault{code: codeNoStatement, message: fmt.Sprintf("prepared statement %q is another one now: bind again", bound.executes)}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if bound.reading == nil {
+		return nil
+	}
+	var err error
+	bound.makes, err = f.makes(bound.reading)
+	return err
 }
 
 // refuseCommit refuses the Execute of a COMMIT.
@@ -273,14 +304,13 @@ var errTooManyNames = &fault{code: codeLimit, message: "too many prepared statem
 // its transaction, and drop statements.
 const smallText = 1 << 10
 
-func (f *frontend) fitsStatement(s wire.Parse) error {
+func (f *frontend) fits(name string, size int64) error {
 	p := f.pipeline
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	size := int64(len(s.Text))
 	switch {
 	case size > smallText && p.bytes+size > 2*f.limit, f.statements.full(),
-		s.Name != "" && p.statements[s.Name] == nil && len(p.statements) >= maxNames:
+		name != "" && p.statements[name] == nil && len(p.statements) >= maxNames:
 		return errTooManyNames
 	}
 	return nil

@@ -37,13 +37,17 @@ const classData = "22"
 
 // fault is an end of the session in PostgreSQL's own terms, fit to be told to the
 // client.
-type fault struct{ code, message, hint string }
+type fault struct {
+	code, message, hint string
+	// position in the statement's text, in characters from 1; 0 is none.
+	position int
+}
 
 func (f *fault) Error() string { return f.message }
 
 // report is the ErrorResponse.
 func (f *fault) report(severity string) wire.Report {
-	return wire.Report{Severity: severity, Code: f.code, Message: f.message, Hint: f.hint}
+	return wire.Report{Severity: severity, Code: f.code, Message: f.message, Hint: f.hint, Position: f.position}
 }
 
 var (

@@ -106,7 +106,7 @@ func (f *frontend) admit(reading *sql.Statement, operation session.Operation) (s
 	f.hold.reading, f.hold.text, f.hold.values = reading, operation.Text, len(operation.Values)
 	admission, err := f.session.Admit(f.ctx, operation)
 	if err := f.released(err); err != nil {
-		return admission, err
+		return admission, explain(reading, err)
 	}
 	return admission, f.pass(admission, &operation)
 }

@@ -90,22 +90,6 @@ func TestStatementsThatSQLDeallocatesAreForgotten(t *testing.T) {
 	}
 }
 
-func TestWhatDeallocatesIsRead(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		`DEALLOCATE "_pg3_0"`:            "_pg3_0",
-		"deallocate prepare Abc ;":       "abc",
-		`DEALLOCATE "A ""B"""`:           `A "B"`,
-		"DEALLOCATE a; SELECT 1":         "",
-		"DEALLOCATE /* a */ b":           "",
-		`DEALLOCATE U&"d\0061t\+000061"`: "",
-	} {
-		if got := deallocated(text); got != want {
-			t.Errorf("%s: %q, want %q", text, got, want)
-		}
-	}
-}
-
 func TestASessionThatHasPreparedTooMuchCanEndItsTransaction(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, change{options: func(o *Options) { o.Judge = judge.New(1 << 20) }})

@@ -199,8 +199,20 @@ func (p *pipeline) answeredOwn(status byte) {
 }
 
 // completed takes that the step has run another operation. Callers hold mu.
-func (p *pipeline) completed(s *step) {
-	if i := s.ran - 1; i < len(s.readings) && ends(s.readings[i].Action.Kind) {
+func (p *pipeline) completed(s *step, tag string) {
+	i := s.ran - 1
+	if i >= len(s.readings) || s.readings[i] == nil {
+		return
+	}
+	reading := s.readings[i]
+	switch kind := reading.Action.Kind; {
+	case ends(kind):
 		p.transactions++
+	case kind == kindPrepare && i < len(s.makes) && s.makes[i] != nil:
+		p.prepared(reading.Node, s.makes[i])
+	case kind == kindDeallocate && reading.Node != "":
+		p.unprepared(reading.Node)
+	case tag == "DEALLOCATE ALL", tag == "DISCARD ALL":
+		p.forget()
 	}
 }

@@ -78,7 +78,7 @@ func TestPG10_ARefusalInATransactionLeavesItFailedAndTheSessionUsable(t *testing
 		{"SELECT * FROM salaries", []string{"ERROR 42501", "ready E"}},
 		{"COMMIT", []string{"ROLLBACK", "ready I"}},
 		{"SELECT 1; DROP TABLE orders; SELECT 2", []string{"ERROR 42501", "ready I"}},
-		{"FROBNICATE", []string{"ERROR 42501", "ready I"}},
+		{"FROBNICATE", []string{"ERROR 42601", "ready I"}},
 		{"SELECT 7", []string{"columns", "row 7", "SELECT 1", "ready I"}},
 	} {
 		r.write(query(step.text))

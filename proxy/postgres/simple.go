@@ -12,7 +12,8 @@ import (
 	"github.com/sallyport/sallyport/proxy/session"
 )
 
-// maxRepeated is the largest text that is recorded anew for each of its statements.
+// maxRepeated is the largest text that is recorded anew for each of its statements; of a
+// larger one each has its own part.
 const maxRepeated = 4 << 10
 
 // query judges every statement of a simple query; one that is refused refuses the
@@ -33,44 +34,55 @@ func (f *frontend) query(frame wire.Frame) error {
 	s, moves := &step{kind: stepQuery}, false
 	f.gate.mixed = mixes(statements)
 	for i := range statements {
-		action := &statements[i].Action
-		text := q.Text
-		if i > 0 && len(text) > maxRepeated {
-			text = fmt.Sprintf("statement %d of operation %d", i+1, s.operations[0])
-		}
-		admission, err := f.admit(&statements[i], session.Operation{Text: text})
-		if err != nil {
+		if err := f.judgeOne(s, statements, i, q.Text); err != nil {
 			return f.refuseQuery(s, err)
 		}
-		s.operations = append(s.operations, admission.Operation)
-		s.readings = append(s.readings, &statements[i])
-		format, err := f.copyFormat(&statements[i], q.Text)
-		if err != nil {
-			return f.refuseQuery(s, err)
-		}
-		s.formats = append(s.formats, format)
-		s.copyIn = s.copyIn || action.Kind == kindCopyIn
-		moves = moves || movesPortals(action)
+		moves = moves || movesPortals(&s.readings[i].Action)
 		if len(statements) > 1 {
-			f.runs(&statements[i], q.Text)
+			f.runs(s.readings[i], q.Text)
 		}
-	}
-	if len(statements) == 1 && statements[0].Action.Kind == kindDeallocate {
-		s.drops = deallocated(q.Text)
 	}
 	if moves {
 		f.portals.move(f.segment)
 	}
 	if len(statements) == 1 {
-		if statements[0].Action.Kind == kindCommit {
+		if s.readings[0].Action.Kind == kindCommit {
 			if err := f.awaitCommit(s.operations[0]); err != nil {
 				return f.refuseQuery(s, err)
 			}
 		}
-		f.runs(&statements[0], q.Text)
+		f.runs(s.readings[0], q.Text)
 	}
 	// The frame may have moved while it was held.
 	return f.forwardQuery(s, f.client.reader.Held(0))
+}
+
+// judgeOne admits one statement of a simple query as the step's next operation.
+func (f *frontend) judgeOne(s *step, statements []sql.Statement, i int, text string) error {
+	shown := text
+	if one := &statements[i]; i > 0 && len(text) > maxRepeated && one.Begin < one.End && one.End <= len(text) {
+		shown = text[one.Begin:one.End]
+	}
+	reading, shown, err := f.expand(&statements[i], shown)
+	if err != nil {
+		return err
+	}
+	admission, err := f.admit(reading, session.Operation{Text: shown})
+	if err != nil {
+		return err
+	}
+	s.operations, s.readings = append(s.operations, admission.Operation), append(s.readings, reading)
+	format, err := f.copyFormat(reading, text)
+	if err != nil {
+		return err
+	}
+	s.formats = append(s.formats, format)
+	s.copyIn = s.copyIn || reading.Action.Kind == kindCopyIn
+	made, err := f.makes(reading)
+	if made != nil {
+		s.makes = append(append(s.makes, make([]*statement, i-len(s.makes))...), made)
+	}
+	return err
 }
 
 func (f *frontend) forwardQuery(s *step, message []byte) error {
@@ -156,7 +168,8 @@ func (f *frontend) guarded(statements []sql.Statement) []sql.Statement {
 			statements[i].Action.Unknown = "a statement behind one that changes schema or search_path: send it in a message of its own"
 		}
 		moved = moved || statements[i].MovesPath || statements[i].MovesCatalog
-		if statements[i].Action.Kind == "prepare" && statements[i].Action.Unknown == "" {
+		prepares := f.view.Unrestricted && statements[i].Prepares != ""
+		if statements[i].Action.Kind == kindPrepare && !prepares && statements[i].Action.Unknown == "" {
 			statements = slices.Clone(statements)
 			statements[i].Action.Unknown = "PREPARE: use the protocol's prepared statements"
 		}

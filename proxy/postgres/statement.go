@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"fmt"
-	"regexp"
-	"strings"
 	"sync/atomic"
 
 	"github.com/sallyport/sallyport/internal/policy"
@@ -31,8 +29,10 @@ type portal struct {
 	text string
 	// format of a COPY to the client, where values are masked.
 	format *sql.CopyFormat
-	// drops is the prepared statement that it deallocates.
-	drops string
+	// makes is the statement that its PREPARE makes, runs the one that its EXECUTE runs.
+	makes, runs *statement
+	// executes is that one's name.
+	executes string
 	// ended says that its result is recorded; the pipeline's lock guards it.
 	ended bool
 }
@@ -56,27 +56,13 @@ func distinct(names ...string) error {
 	return nil
 }
 
-// deallocation is DEALLOCATE of one statement.
-var deallocation = regexp.MustCompile(`(?i)^\s*DEALLOCATE\s+(?:PREPARE\s+)?(?:"((?:[^"]|"")+)"|([a-z_][a-z0-9_$]*))\s*;?\s*$`)
-
-// deallocated is the statement that the text drops, "" where that is not read: then it
-// is remembered for longer than it is there, and binding it fails on the target.
-func deallocated(text string) string {
-	match := deallocation.FindStringSubmatch(text)
-	if match == nil {
-		return ""
-	}
-	if match[2] != "" {
-		return strings.ToLower(match[2])
-	}
-	return strings.ReplaceAll(match[1], `""`, `"`)
-}
-
 const (
 	// kindCopyIn is the action of a COPY whose data come from the client.
 	kindCopyIn     = "copy-from"
 	kindDeallocate = "deallocate"
 	kindCommit     = "commit"
+	kindPrepare    = "prepare"
+	kindExecute    = "execute"
 )
 
 func (p *portal) copyIn() bool { return p.reading != nil && p.reading.Action.Kind == kindCopyIn }
@@ -86,6 +72,13 @@ func (p *portal) operations() []int64 {
 		return nil
 	}
 	return []int64{p.operation}
+}
+
+func (p *portal) made() []*statement {
+	if p.makes == nil {
+		return nil
+	}
+	return []*statement{p.makes}
 }
 
 func (p *portal) readings() []*sql.Statement {
@@ -99,7 +92,7 @@ func (p *portal) readings() []*sql.Statement {
 // client has used.
 func movesPortals(action *policy.Action) bool {
 	switch action.Kind {
-	case "commit", "rollback", "rollback to", "declare", "close":
+	case "commit", "rollback", "rollback to", "declare", "close", "discard":
 		return true
 	}
 	return false

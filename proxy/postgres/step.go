@@ -42,8 +42,8 @@ type step struct {
 	catalog *catalog.Snapshot
 	// copyIn says that one of them reads data from the client.
 	copyIn bool
-	// drops is the prepared statement that its one operation deallocates.
-	drops string
+	// makes are the statements that those make which PREPARE; shorter where none do.
+	makes []*statement
 	// refusal is the ErrorResponse that the client gets for the target's; the message
 	// forwarded is one that must fail.
 	refusal []byte

@@ -9,6 +9,8 @@ type Report struct {
 	// Code is the SQLSTATE.
 	Code                  string
 	Message, Detail, Hint string
+	// Position in the text, in characters from 1; 0 is none.
+	Position int
 }
 
 // Fatal says that the server ends the session with this.

@@ -109,7 +109,7 @@ func AppendReadyForQuery(dst []byte, status byte) []byte {
 func AppendError(dst []byte, r Report) []byte {
 	return appendMessage(dst, &pgproto3.ErrorResponse{
 		Severity: r.Severity, SeverityUnlocalized: r.Severity,
-		Code: r.Code, Message: r.Message, Detail: r.Detail, Hint: r.Hint,
+		Code: r.Code, Message: r.Message, Detail: r.Detail, Hint: r.Hint, Position: int32(r.Position),
 	})
 }
 
