@@ -57,6 +57,8 @@ var readingRestsOn = set("standard_conforming_strings", "client_encoding")
 func (s *statement) setTransaction(stmt *pg_query.VariableSetStmt) {
 	if stmt.Name != "TRANSACTION" && stmt.Name != "SESSION CHARACTERISTICS" {
 		s.beyond("SET %s", stmt.Name)
+		s.settings = append(s.settings, "transaction_snapshot")
+		return
 	}
 	for _, node := range stmt.Args {
 		name := node.GetDefElem().GetDefname()
