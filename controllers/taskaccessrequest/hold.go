@@ -63,7 +63,7 @@ func (p *Provider) OpenHold(ctx context.Context, uid string, held v1alpha1.HeldO
 	if err != nil {
 		return control.HoldState{}, err
 	}
-	review, err := p.heldReview(ctx, now.request, held.ID, held.Point)
+	review, err := heldReview(ctx, p.Uncached, now.request, held.ID, held.Point)
 	if err != nil {
 		return control.HoldState{}, err
 	}
@@ -79,23 +79,38 @@ func (p *Provider) OpenHold(ctx context.Context, uid string, held v1alpha1.HeldO
 	if review.Spec.Question.Subject.Held.Digest != held.Digest {
 		return control.HoldState{}, refused("review %s is about another operation of this name", review.Name)
 	}
-	return p.stateOf(now, review)
+	return approvedFor(now, review)
 }
 
-// HoldState is how the review of an operation stands.
+// HoldState is how the review of an operation stands. An outcome that the cache has is
+// terminal; an approval rests on what the API server says of the request now.
 func (p *Provider) HoldState(ctx context.Context, uid, id string, point v1alpha1.HoldPoint) (control.HoldState, error) {
-	now, err := p.granted(ctx, uid)
+	request, err := p.request(ctx, uid)
 	if err != nil {
 		return control.HoldState{}, err
 	}
-	review, err := p.heldReview(ctx, now.request, id, point)
+	if request == nil {
+		return control.HoldState{}, refused("the request is gone")
+	}
+	review, err := heldReview(ctx, p.Client, request, id, point)
+	if err == nil && review == nil {
+		// This replica's cache may be behind.
+		review, err = heldReview(ctx, p.Uncached, request, id, point)
+	}
 	if err != nil {
 		return control.HoldState{}, err
 	}
 	if review == nil {
 		return control.HoldState{}, refused("its review is gone")
 	}
-	return p.stateOf(now, review)
+	if review.Status.Outcome != v1alpha1.OutcomeApproved {
+		return stateOf(review), nil
+	}
+	now, err := p.granted(ctx, uid)
+	if err != nil {
+		return control.HoldState{}, err
+	}
+	return approvedFor(now, review)
 }
 
 // Withdraw marks a review as one that nobody waits for; the leader ends it.
@@ -105,7 +120,7 @@ func (p *Provider) Withdraw(ctx context.Context, uid, id string, point v1alpha1.
 		// With the request its reviews end, too.
 		return err == nil, err
 	}
-	review, err := p.heldReview(ctx, request, id, point)
+	review, err := heldReview(ctx, p.Uncached, request, id, point)
 	if err != nil || review == nil {
 		return false, err
 	}
@@ -147,8 +162,8 @@ func (p *Provider) granted(ctx context.Context, uid string) (view, error) {
 }
 
 // heldReview is the review of an operation, or nil.
-func (p *Provider) heldReview(ctx context.Context, request *v1alpha1.TaskAccessRequest, id string, point v1alpha1.HoldPoint) (*v1alpha1.ApprovalReview, error) {
-	review, err := lookup.Find[v1alpha1.ApprovalReview](ctx, p.Uncached, request.Namespace, heldReviewName(request, id, point))
+func heldReview(ctx context.Context, reader client.Reader, request *v1alpha1.TaskAccessRequest, id string, point v1alpha1.HoldPoint) (*v1alpha1.ApprovalReview, error) {
+	review, err := lookup.Find[v1alpha1.ApprovalReview](ctx, reader, request.Namespace, heldReviewName(request, id, point))
 	if err != nil || review == nil {
 		return nil, err
 	}
@@ -227,7 +242,7 @@ func (p *Provider) openHeldReview(ctx context.Context, request *v1alpha1.TaskAcc
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		// Another replica was asked as well.
-		found, err := p.heldReview(ctx, request, held.ID, held.Point)
+		found, err := heldReview(ctx, p.Uncached, request, held.ID, held.Point)
 		if err == nil && found == nil {
 			err = fmt.Errorf("review %s was there, and is gone", review.Name)
 		}
@@ -240,11 +255,20 @@ func (p *Provider) openHeldReview(ctx context.Context, request *v1alpha1.TaskAcc
 	return review, nil
 }
 
-// stateOf says how a review stands. Its question must be bound to what the request
-// was granted on.
-func (p *Provider) stateOf(now view, review *v1alpha1.ApprovalReview) (control.HoldState, error) {
+// approvedFor says how a review stands for what the request is granted on now: an
+// approval must be bound to the same.
+func approvedFor(now view, review *v1alpha1.ApprovalReview) (control.HoldState, error) {
 	question, granted := review.Spec.Question, now.review.Spec.Question
-	state := control.HoldState{Review: review.Name, Outcome: review.Status.Outcome, Digest: question.Subject.Held.Digest}
+	if review.Status.Outcome == v1alpha1.OutcomeApproved && (question.Policy != granted.Policy ||
+		question.Target != granted.Target || question.Subject.Request != granted.Subject.Request) {
+		return control.HoldState{}, refused("review %s was answered for another grant", review.Name)
+	}
+	return stateOf(review), nil
+}
+
+// stateOf says how a review stands.
+func stateOf(review *v1alpha1.ApprovalReview) control.HoldState {
+	state := control.HoldState{Review: review.Name, Outcome: review.Status.Outcome, Digest: review.Spec.Question.Subject.Held.Digest}
 	switch review.Status.Outcome {
 	case "":
 		state.Message = "needs " + strings.Join(review.Status.Missing, ", ")
@@ -252,9 +276,6 @@ func (p *Provider) stateOf(now view, review *v1alpha1.ApprovalReview) (control.H
 			state.Message = "needs a decision"
 		}
 	case v1alpha1.OutcomeApproved:
-		if question.Policy != granted.Policy || question.Target != granted.Target || question.Subject.Request.UID != granted.Subject.Request.UID {
-			return state, refused("review %s was answered for another grant", review.Name)
-		}
 		state.Message = approvedBy(review)
 	case v1alpha1.OutcomeDenied:
 		state.Message = denial(review)
@@ -263,5 +284,5 @@ func (p *Provider) stateOf(now view, review *v1alpha1.ApprovalReview) (control.H
 			state.Message = ready.Message
 		}
 	}
-	return state, nil
+	return state
 }

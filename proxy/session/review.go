@@ -79,18 +79,18 @@ func (s *Session) reconsider(number int64, operation Operation, asked policy.Dec
 // the COMMIT with this number pass; after a *Refusal or ErrWithdrawn the transaction
 // must be rolled back; any other error ends the session.
 func (s *Session) AwaitCommit(ctx context.Context, operation int64, rule, message string, held v1alpha1.HeldOperation, hold Hold) error {
-	state := s.task.State()
-	if state.Grant == nil {
-		return ErrNotGranted
+	granted, err := s.task.granted()
+	if err != nil {
+		return err
 	}
 	held.ID, held.Point = s.heldID(operation), v1alpha1.HoldAtCommit
 	held.Rule, held.Message = rule, message
 	refuse := func(why string) error {
-		return &Refusal{Request: state.Task.Request, Decision: policy.Decision{
-			Effect: v1alpha1.EffectDeny, Policy: state.Grant.PolicyName, Rule: rule, Message: why,
+		return &Refusal{Request: s.task.State().Task.Request, Decision: policy.Decision{
+			Effect: v1alpha1.EffectDeny, Policy: granted.PolicyName, Rule: rule, Message: why,
 		}}
 	}
-	answer, err := s.ask(ctx, operation, held, hold, policy.CommitTimeout(state.Grant.Policy))
+	answer, err := s.ask(ctx, operation, held, hold, policy.CommitTimeout(granted.Policy))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ended := s.live(ctx); ended != nil {

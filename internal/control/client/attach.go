@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -34,6 +35,8 @@ type attachment struct {
 	// current says that the newest state from this replica was accepted.
 	current bool
 	state   grant.State
+	// published is called when the manager has answered.
+	published func()
 }
 
 type received struct {
@@ -50,9 +53,11 @@ func (c *Client) attach(ctx context.Context, l *life) (err error) {
 	// The stream outlives ctx by the last report.
 	streaming, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var incoming <-chan received
+	var withdrawing sync.WaitGroup
 	defer func() {
 		c.withdraw()
 		cancel()
+		withdrawing.Wait()
 		err = errors.Join(err, connection.grpc.Close())
 		if incoming != nil {
 			for range incoming { // until its goroutine has ended
@@ -65,6 +70,7 @@ func (c *Client) attach(ctx context.Context, l *life) (err error) {
 		return errors.Join(ctx.Err(), err)
 	}
 	a := &attachment{client: c, life: l, connection: connection, stream: stream, sent: map[uint64]time.Time{}}
+	a.published = func() { withdrawing.Go(func() { c.withdrawLeftBehind(streaming) }) }
 	incoming = receive(streaming, stream)
 	if err = a.greet(); err == nil {
 		err = a.run(ctx, incoming)
@@ -195,6 +201,7 @@ func (a *attachment) hear(message *controlpb.ManagerMessage) error {
 	switch m := message.GetMessage().(type) {
 	case *controlpb.ManagerMessage_Certificate:
 		a.client.publish(a.connection)
+		a.published()
 		return a.client.install(m.Certificate.GetCertificate())
 	case *controlpb.ManagerMessage_State:
 		return a.take(m.State)

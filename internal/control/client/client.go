@@ -16,6 +16,7 @@ import (
 	"github.com/go-logr/logr"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/control/controlpb"
 	"github.com/sallyport/sallyport/internal/grant"
@@ -89,6 +90,8 @@ type Client struct {
 	connection  *connection
 	// connected is closed when there is a connection.
 	connected chan struct{}
+	// leftBehind are held operations whose reviews are to be withdrawn.
+	leftBehind []v1alpha1.HeldOperation
 }
 
 var _ control.Source = (*Client)(nil)

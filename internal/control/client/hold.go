@@ -17,8 +17,7 @@ import (
 )
 
 const (
-	// withdrawWithin bounds the way back: less than a pod has to stop. A review that is
-	// left open releases nothing, and expires.
+	// withdrawWithin bounds the way back: less than a pod has to stop.
 	withdrawWithin = 2 * time.Second
 	// withdrawAgain is when a withdrawal that found nothing is repeated: the question may
 	// still have been on its way.
@@ -99,8 +98,38 @@ func (c *Client) withdrawHold(ctx context.Context, held v1alpha1.HeldOperation) 
 			return
 		}
 		if sleep(ctx, withdrawAgain) != nil {
-			c.log.Info("could not withdraw a review: it expires", "operation", held.ID, "reason", reason(err))
+			c.log.Info("could not withdraw a review yet", "operation", held.ID, "reason", reason(err))
+			c.leaveBehind(held)
 			return
+		}
+	}
+}
+
+// maxLeftBehind bounds the withdrawals that wait for a manager. A review that is left
+// open releases nothing, and expires.
+const maxLeftBehind = 64
+
+// leaveBehind keeps a withdrawal for the next connection.
+func (c *Client) leaveBehind(held v1alpha1.HeldOperation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.leftBehind) < maxLeftBehind {
+		c.leftBehind = append(c.leftBehind, v1alpha1.HeldOperation{ID: held.ID, Point: held.Point})
+	}
+}
+
+// withdrawLeftBehind withdraws what could not be withdrawn before. What fails again, or
+// is not there, is given up.
+func (c *Client) withdrawLeftBehind(ctx context.Context) {
+	c.mu.Lock()
+	left := c.leftBehind
+	c.leftBehind = nil
+	c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, withdrawWithin)
+	defer cancel()
+	for _, held := range left {
+		if err := c.withdrawOnce(ctx, held); err != nil {
+			c.log.Info("could not withdraw a review: it expires", "operation", held.ID, "reason", reason(err))
 		}
 	}
 }

@@ -106,6 +106,19 @@ func TestAHoldThatNobodyWaitsForIsWithdrawn(t *testing.T) {
 	within(t, w.tasks.hold(mine, "s-1/1").withdrawn, "a withdrawal")
 }
 
+func TestAWithdrawalWaitsForAManagerThatIsAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, server.Timing{})
+	p := w.proxy(w.options("mine"))
+	h := p.hold(t, statement("1"))
+	within(t, h.states, "a state")
+	w.stop()
+	h.leave(errors.New("Ctrl-C"))
+	within(t, h.done, "the end of the wait")
+	w.start()
+	within(t, w.tasks.hold(mine, "s-1/1").withdrawn, "a withdrawal from the next manager")
+}
+
 func TestAHoldThatTheManagerRefusesIsRefusedInItsWords(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, server.Timing{})
