@@ -89,7 +89,7 @@ func (c *client) startTLS(raw net.Conn, config *tls.Config) error {
 // agree settles version, options and parameters.
 func (e *Engine) agree(c *client, startup wire.Startup) (*request, error) {
 	if c.tls == nil && !e.options.AllowPlaintext {
-		return nil, &fault{code: codeAuthorization, message: "this proxy takes connections over TLS only", hint: "Set sslmode=verify-full, or PGSSLMODE, and connect again."}
+		return nil, &fault{code: codeAuthorization, message: "this proxy takes connections over TLS only, and this one has no encryption", hint: "Set sslmode=verify-full, or PGSSLMODE, and connect again."}
 	}
 	if startup.Version>>16 != 3 {
 		return nil, &fault{code: codeNotSupported, message: "this proxy speaks versions 3.0 to 3.2 of the protocol"}

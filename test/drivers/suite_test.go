@@ -1,0 +1,232 @@
+package drivers
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// suite is the tests of one driver, at the version that we test with.
+type suite struct {
+	name, module, version string
+	// packages are those whose tests connect, below the module: "" is its root.
+	packages []string
+}
+
+// packageLimit bounds the tests of one package.
+const packageLimit = 3 * time.Minute
+
+// maxWords bounds what is kept of a test's output, in bytes.
+const maxWords = 8 << 10
+
+// outcomes of tests, by name: "pgconn TestConnect/TCP" is pass, fail or skip.
+type outcomes map[string]string
+
+// source is the module's folder in Go's module cache.
+func (s suite) source(t testing.TB) string {
+	t.Helper()
+	command := exec.Command("go", "mod", "download", "-json", s.module+"@"+s.version)
+	command.Dir = t.TempDir() // Outside this module: what it requires is not to change.
+	out, err := command.Output()
+	var module struct{ Dir, Error string }
+	if err := errors.Join(err, json.Unmarshal(out, &module)); err != nil || module.Error != "" {
+		t.Fatalf("the sources of %s come through Go's module cache: %v %s", s.module, err, module.Error)
+	}
+	return module.Dir
+}
+
+// compiled is where a suite's test programs are, each in the folder that its
+// package's test data is in.
+type compiled struct {
+	suite
+	folder string
+	// choose are flags that choose tests.
+	choose []string
+}
+
+const program = "driver.test"
+
+// compile copies the suite to where anybody may read it, and compiles its tests.
+func (s suite) compile(t testing.TB) compiled {
+	t.Helper()
+	source, folder := s.source(t), readable(t)
+	copyTree(t, source, folder)
+	for _, name := range s.packages {
+		command := exec.Command("go", "test", "-c", "-o", filepath.Join(folder, name, program), "./"+name)
+		command.Dir = source // One place, so that Go's build cache holds the next time.
+		command.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("compile the tests of %s/%s: %v\n%s", s.module, name, err, out)
+		}
+	}
+	own(t, nobody, folder)
+	return compiled{suite: s, folder: folder}
+}
+
+func copyTree(t testing.TB, from, to string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(to, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			err = os.Chmod(path, 0o755) //nolint:gosec // Read by another user.
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// report is the outcomes of tests, and what each said.
+type report struct {
+	outcomes
+	words map[string]string
+}
+
+// run runs all tests in an environment, package after package, and once more, alone,
+// what failed: suites have tests that a busy machine fails.
+func (c compiled) run(t testing.TB, environment []string) report {
+	t.Helper()
+	all := report{outcomes{}, map[string]string{}}
+	for _, name := range c.packages {
+		got := c.start(t, name, environment, c.choose...)
+		for _, test := range got.failed() {
+			again := c.start(t, name, environment, "-test.run", exactly(test))
+			maps.Copy(got.outcomes, again.outcomes)
+			maps.Copy(got.words, again.words)
+		}
+		for test, outcome := range got.outcomes {
+			full := strings.TrimSpace(name + " " + test)
+			all.outcomes[full], all.words[full] = outcome, got.words[test]
+		}
+	}
+	return all
+}
+
+// failed are the top-level tests that failed.
+func (o outcomes) failed() []string {
+	var list []string
+	for test, outcome := range o {
+		if outcome == "fail" && !strings.Contains(test, "/") {
+			list = append(list, test)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// exactly is the pattern of that top-level test.
+func exactly(test string) string { return "^" + test + "$" }
+
+// start runs one package's tests as a user who is not root.
+func (c compiled) start(t testing.TB, name string, environment []string, arguments ...string) report {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), packageLimit+time.Minute)
+	defer cancel()
+	home := readable(t)
+	line := append([]string{filepath.Join(c.folder, name, program),
+		"-test.v=test2json", "-test.timeout", packageLimit.String(), "-test.parallel", "4", "-test.count", "1"}, arguments...)
+	if os.Geteuid() == 0 {
+		line = append(asNobody(t, home), line...)
+	}
+	tests := exec.CommandContext(ctx, line[0], line[1:]...)
+	tests.Dir = filepath.Join(c.folder, name)
+	tests.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, "TZ=UTC"}, environment...)
+	tests.WaitDelay = 10 * time.Second
+	output := filepath.Join(t.TempDir(), "output")
+	file, err := os.Create(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests.Stdout, tests.Stderr = file, file
+	ran := tests.Run() // Its exit code says no more than its output.
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := parse(t, output)
+	if ran != nil && len(got.outcomes) == 0 || ctx.Err() != nil {
+		t.Fatalf("%s/%s ran no test to its end: %v\n%s", c.name, name, ran, got.words[""])
+	}
+	return got
+}
+
+// nobody is whom suites run as when we are root: some of their tests need a user
+// who may not do everything.
+const nobody = "nobody"
+
+// asNobody begins a command line that runs the rest as nobody, with the names that
+// lib/pq's tests of TLS want for the loopback address.
+func asNobody(t testing.TB, home string) []string {
+	t.Helper()
+	own(t, nobody, home)
+	hosts := filepath.Join(readable(t), "hosts")
+	if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost postgres postgres-invalid\n"), 0o644); err != nil { //nolint:gosec // Everybody reads it.
+		t.Fatal(err)
+	}
+	return []string{"unshare", "--mount", "sh", "-c",
+		`mount --bind "$0" /etc/hosts && exec setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"`, hosts}
+}
+
+// own makes a folder or file, and all that is in it, that user's if we are root.
+func own(t testing.TB, user, path string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return
+	}
+	if out, err := exec.Command("chown", "-R", user, path).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// parse reads a test program's output as `go test -json` does. A test that began and
+// has no end (its program died) failed.
+func parse(t testing.TB, output string) report {
+	t.Helper()
+	file, err := os.Open(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	command := exec.Command("go", "tool", "test2json")
+	command.Stdin = file
+	events, err := command.Output()
+	if err != nil {
+		t.Fatalf("read the output of the tests: %v", err)
+	}
+	got := report{outcomes{}, map[string]string{}}
+	lines := bufio.NewScanner(strings.NewReader(string(events)))
+	lines.Buffer(nil, 64<<20)
+	for lines.Scan() {
+		var event struct{ Action, Test, Output string }
+		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
+			t.Fatal(fmt.Errorf("read the output of the tests: %w", err))
+		}
+		if len(got.words[event.Test]) < maxWords {
+			got.words[event.Test] += event.Output
+		}
+		switch {
+		case event.Test == "":
+		case event.Action == "run":
+			got.outcomes[event.Test] = "fail"
+		case slices.Contains([]string{"pass", "fail", "skip"}, event.Action):
+			got.outcomes[event.Test] = event.Action
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
