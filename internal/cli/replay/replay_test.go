@@ -47,7 +47,27 @@ var session = []record.Event{
 	{Type: record.EventOperation, Operation: &record.Operation{ID: 3, Kind: "select", Text: "SELECT 1/0"}},
 	{Type: record.EventVerdict, Verdict: &record.Verdict{Operation: 3, Effect: "Allow", Policy: "orders-read", Rule: "grant"}},
 	{Type: record.EventResult, Result: &record.Result{Operation: 3, Error: "22012: division by zero"}},
+	{Type: record.EventOperation, Operation: &record.Operation{ID: 4, Kind: "update", Text: "UPDATE orders SET paid = true"}},
+	{Type: record.EventHold, Hold: &record.Hold{Operation: 4, Review: "pay-1423-0123456789", Point: "Statement", Digest: "abab", Message: "rule no-where"}},
+	{Type: record.EventHold, Hold: &record.Hold{Operation: 4, Review: "pay-1423-0123456789", Point: "Statement", Digest: "abab", Outcome: "Denied", Message: "alice: name\nthe rows"}},
+	{Type: record.EventVerdict, Verdict: &record.Verdict{Operation: 4, Effect: "Deny", Policy: "orders-fix", Rule: "no-where", Message: "denied by its reviewers"}},
+	{Type: record.EventOperation, Operation: &record.Operation{ID: 5, Kind: "select", Text: "SELECT id, email FROM customers"}},
+	{Type: record.EventVerdict, Verdict: &record.Verdict{Operation: 5, Effect: "HoldCommit", Policy: "orders-fix", Rule: "gate"}},
+	{Type: record.EventOutput, Output: block(
+		[]record.Column{{Name: "id", Type: 23, Binary: true}, {Name: "email\x1b[2J", Type: 25}},
+		"D\x00\x00\x00\x17\x00\x02\x00\x00\x00\x04\x00\x00\x00\x07\x00\x00\x00\x05[a]\n\x1b"+"D\x00\x00\x00\x0e\x00\x02\xff\xff\xff\xff\xff\xff\xff\xff")},
+	{Type: record.EventOutput, Output: block(nil, "D\x00\x00\x00\x01")},
+	{Type: record.EventResult, Result: &record.Result{Operation: 5, Tag: "SELECT 2", Rows: 2, Bytes: 39, Masked: map[string]int64{"column public.customers.email": 1}}},
 	{Type: record.EventEnd, End: &record.End{Reason: "the client left", Allowed: 2, Refused: 1}},
+}
+
+// block is a block of the rows of operation 5.
+func block(columns []record.Column, messages string) *record.Output {
+	data, err := record.Compress(nil, []byte(messages))
+	if err != nil {
+		panic(err)
+	}
+	return &record.Output{Operation: 5, Columns: columns, Bytes: int64(len(messages)), Data: data}
 }
 
 func TestREC3_AReplayIsReadableAndCannotBeForged(t *testing.T) {

@@ -14,16 +14,17 @@ import (
 
 // What stands before each line but an operation's first says whose it is, so that
 // nothing that a client typed can look like a verdict or a value: a text's further
-// lines, a value, a fact of the proxy's own.
+// lines, a value, a fact of the proxy's own, a row.
 const (
 	further = "               | "
 	bind    = "               $"
 	fact    = "               > "
+	rowOf   = "               = "
 )
 
 // text prints a recording as a session to be read.
 func text(out io.Writer, reader *record.Reader) error {
-	p := &printer{out: out}
+	p := &printer{out: out, outputs: map[int64]*output{}}
 	for {
 		event, err := reader.Next()
 		if err == nil {
@@ -49,6 +50,8 @@ type printer struct {
 	open bool
 	// values of the operation so far.
 	values int
+	// outputs of operations that have no result yet.
+	outputs map[int64]*output
 }
 
 func (p *printer) printf(format string, args ...any) {
@@ -77,6 +80,8 @@ func (p *printer) event(event record.Event) {
 		p.hold(event.Hold)
 	case event.Verdict != nil:
 		p.verdict(event.Verdict)
+	case event.Output != nil:
+		p.output(event.Output)
 	case event.Result != nil:
 		p.result(event.Result)
 	case event.Stream != nil:
@@ -131,7 +136,7 @@ func (p *printer) hold(h *record.Hold) {
 }
 
 func (p *printer) verdict(v *record.Verdict) {
-	word := map[string]string{"Allow": "allowed", "HoldCommit": "allowed until its COMMIT is held", "Deny": "REFUSED"}[v.Effect]
+	word := map[string]string{"Allow": "allowed", "HoldCommit": "allowed, its COMMIT to be held,", "Deny": "REFUSED"}[v.Effect]
 	if word == "" {
 		word = line(v.Effect)
 	}
@@ -146,9 +151,13 @@ func (p *printer) result(r *record.Result) {
 	p.printf("%s%s ", fact, number(r.Operation))
 	if r.Error != "" {
 		p.printf("error: %s\n", indent(r.Error))
-		return
+	} else {
+		p.printf("%s (%d rows, %d bytes)\n", line(r.Tag), r.Rows, r.Bytes)
 	}
-	p.printf("%s (%d rows, %d bytes)\n", line(r.Tag), r.Rows, r.Bytes)
+	for _, why := range slices.Sorted(maps.Keys(r.Masked)) {
+		p.printf("%s%s masked %d values: %s\n", fact, number(r.Operation), r.Masked[why], line(why))
+	}
+	delete(p.outputs, r.Operation)
 }
 
 func number(operation int64) string { return fmt.Sprintf("[%d]", operation) }
