@@ -54,7 +54,7 @@ func (l *loader) attributeDefault(f fields) error {
 	if err != nil {
 		return err
 	}
-	column := int16(number) //nolint:gosec // attnum is an int2
+	column := int16(number)
 	kind := defaulting
 	if l.virtual[Origin{relation, column}] {
 		kind = reading
@@ -103,7 +103,7 @@ func (l *loader) dependency(f fields) error {
 	if err != nil {
 		return err
 	}
-	column := int16(number) //nolint:gosec // attnum is an int2
+	column := int16(number)
 	object, on := object{oids[0], oids[1]}, object{oids[2], oids[3]}
 	if function := l.functions[object.oid]; object.class == classProc && function != nil {
 		add(&function.Calls, l.called(on), object.oid)

@@ -124,7 +124,7 @@ func (f fields) number(i int) (int, error) { return strconv.Atoi(f[i]) }
 // oids are OIDs or numbers with blanks between.
 func (f fields) oids(i int) ([]uint32, error) {
 	var out []uint32
-	for _, word := range strings.Fields(f[i]) {
+	for word := range strings.FieldsSeq(f[i]) {
 		n, err := strconv.ParseUint(word, 10, 32)
 		if err != nil {
 			return nil, err

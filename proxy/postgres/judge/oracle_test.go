@@ -56,9 +56,9 @@ func TestPG7_WhatPostgreSQLTouchesWasPredictedOrRefused(t *testing.T) {
 	o.session.Unrestricted = false
 	o.count = count{}
 	n, seed := oracleStatements, uint64(20261123)
-	fromEnv(t, "SALLYPORT_ORACLE", func(v uint64) { n = int(v) }) //nolint:gosec // a number of statements
+	fromEnv(t, "SALLYPORT_ORACLE", func(v uint64) { n = int(v) })
 	fromEnv(t, "SALLYPORT_ORACLE_SEED", func(v uint64) { seed = v })
-	g := grammar{rand: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // the same statements each time
+	g := grammar{rand: rand.New(rand.NewPCG(seed, 1))}
 	for i := range n {
 		if i == n*3/4 {
 			o.follow("other, app, public")
@@ -89,7 +89,7 @@ func TestTheOracleSeesWhatIsLeftOut(t *testing.T) {
 
 // byHand tries the statements of testdata/oracle.txt.
 func (o *oracle) byHand() {
-	for _, line := range strings.Split(readFile(o.t, "testdata/oracle.txt"), "\n") {
+	for line := range strings.SplitSeq(readFile(o.t, "testdata/oracle.txt"), "\n") {
 		if line != "" && !strings.HasPrefix(line, "#") {
 			o.try(line)
 		}
@@ -266,8 +266,7 @@ func (o *oracle) try(text string) {
 		o.t.Fatal(err)
 	}
 	results, err := o.run(text, statements)
-	var failed *pgconn.PgError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*pgconn.PgError](err); ok {
 		if os.Getenv("SALLYPORT_ORACLE_VERBOSE") != "" {
 			o.t.Logf("%s\nserver: %s", text, failed.Message)
 		}
@@ -320,9 +319,9 @@ func (o *oracle) run(text string, statements []sql.Statement) ([]*pgconn.Result,
 		_, err := o.conn.CopyTo(o.t.Context(), &rows, text)
 		result := &pgconn.Result{}
 		separator := map[bool]string{true: ",", false: "\t"}[strings.Contains(text, "csv")]
-		for _, line := range strings.Split(rows.String(), "\n") {
+		for line := range strings.SplitSeq(rows.String(), "\n") {
 			var fields [][]byte
-			for _, field := range strings.Split(line, separator) {
+			for field := range strings.SplitSeq(line, separator) {
 				fields = append(fields, []byte(field))
 			}
 			result.Rows = append(result.Rows, fields)
@@ -413,7 +412,7 @@ func (o *oracle) provenance(results []*pgconn.Result, statements []sql.Statement
 			if relation == nil || field.TableAttributeNumber == 0 || field.TableAttributeNumber > 1<<15 {
 				continue
 			}
-			name := relation.ByNumber(int16(field.TableAttributeNumber)) //nolint:gosec // bounded above
+			name := relation.ByNumber(int16(field.TableAttributeNumber))
 			if !comesFrom(s, i, relation.Schema, relation.Name.Name, name) {
 				violations = append(violations, fmt.Sprintf("column %d comes from %s.%s.%s", i, relation.Schema, relation.Name.Name, name))
 			}

@@ -240,3 +240,10 @@ CREATE FUNCTION app.nested_path() RETURNS text LANGUAGE sql SET search_path = ot
 CREATE FUNCTION app.returns_customers() RETURNS SETOF customers LANGUAGE plpgsql AS $$ DECLARE c customers; BEGIN FOR c IN SELECT * FROM customers LOOP RETURN NEXT c; END LOOP; END $$;
 CREATE FUNCTION app.as_json() RETURNS json LANGUAGE sql AS 'SELECT json_agg(c) FROM v_customers c';
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, app, other TO task;
+-- What only newer servers have.
+DO $$ BEGIN
+IF current_setting('server_version_num')::int >= 180000 THEN
+  EXECUTE 'CREATE TABLE virtuals (id int, v text, w text GENERATED ALWAYS AS (upper(v)) VIRTUAL)';
+  EXECUTE 'INSERT INTO virtuals VALUES (1, ''m:public.virtuals.v:1'')';
+  EXECUTE 'GRANT ALL ON virtuals TO task';
+END IF; END $$;
