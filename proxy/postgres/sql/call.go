@@ -120,6 +120,8 @@ func (s *statement) runs(f *catalog.Function, named bool) {
 		s.functions[name] = true
 	}
 	s.calls[policy.Call{Function: name, Volatility: f.Volatility, Definer: f.Definer}] = true
+	// It may use set_config.
+	s.movesPath = s.movesPath || f.Volatility == "volatile" && !f.Extension
 }
 
 // unseen notes a function that the catalog does not have.

@@ -177,8 +177,10 @@ func (s *statement) comesOut(result shape) {
 			s.outputs = nil
 			return
 		}
-		o := Output{Plain: f.plain && len(f.from) == 1}
-		for _, c := range f.from {
+		var from columns
+		from.add(f.from...)
+		o := Output{Plain: f.plain && len(from.list) == 1}
+		for _, c := range from.list {
 			o.Columns = append(o.Columns, c.use(policy.UseOutput))
 		}
 		s.outputs[i] = o

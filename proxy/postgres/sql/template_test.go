@@ -1,7 +1,6 @@
 package sql_test
 
 import (
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -97,27 +96,9 @@ func TestTextsOfOneTemplateMeanTheSame(t *testing.T) {
 
 func TestTextsOfTheCorpusMeanTheSameAsOthersOfTheirTemplate(t *testing.T) {
 	t.Parallel()
-	var texts []string
-	for _, pattern := range []string{"testdata/corpus/*.yaml", "testdata/bypass/*.yaml"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range files {
-			var some []struct {
-				SQL     string `json:"sql"`
-				Want    any    `json:"want"`
-				Verdict any    `json:"verdict"`
-			}
-			read(t, file, &some)
-			for _, one := range some {
-				texts = append(texts, one.SQL)
-			}
-		}
-	}
 	with := 0
 	number := regexp.MustCompile(`'[^']*'|\bx\b`)
-	for _, text := range texts {
+	for _, text := range texts(t) {
 		// With literals made integers more of them have a template.
 		for _, form := range []string{text, number.ReplaceAllString(text, "5")} {
 			template, ok := sql.Template(form)
