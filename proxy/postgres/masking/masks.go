@@ -120,11 +120,14 @@ func (m *Masks) origin(c wire.Column, out []sql.Output, i int, s *sql.Statement)
 // derived is the mask of a column without a known origin.
 func (m *Masks) derived(out []sql.Output, i int, s *sql.Statement) choice {
 	if out == nil {
-		return m.touched(s)
+		return m.touched(s).computed()
 	}
 	var c choice
 	for _, u := range out[i].Columns {
 		c.join(m.index.use(u))
+	}
+	if !out[i].Plain {
+		return c.computed()
 	}
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/mask"
 	"github.com/sallyport/sallyport/proxy/postgres/masking"
 	"github.com/sallyport/sallyport/proxy/postgres/sql"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
@@ -112,7 +113,7 @@ func TestPG9_OfSeveralMasksTheStrictestHolds(t *testing.T) {
 	spec.Columns = append(spec.Columns, columns(v1alpha1.Mask{How: v1alpha1.MaskNull}, "amount").Columns...)
 	m := masks(t, spec)
 	for text, want := range map[string]any{
-		"SELECT email || '' FROM orders":           "***************com",
+		"SELECT email FROM orders LIMIT 1":         "***************com",
 		"SELECT email || amount::text FROM orders": nil,
 	} {
 		row, err := m.Result([]wire.Column{from(0, 0)}, read(t, text)).Row(nil, dataRow([]byte(canary)))
@@ -125,6 +126,36 @@ func TestPG9_OfSeveralMasksTheStrictestHolds(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
+// Partial of an expression would leave what the expression chose, and a hash of one
+// would tell a guess.
+func TestPG9_OfAnExpressionOverAMaskedColumnNothingIsLeft(t *testing.T) {
+	t.Parallel()
+	for _, how := range []v1alpha1.Mask{{How: v1alpha1.MaskPartial, KeepLast: 3}, {How: v1alpha1.MaskHash}} {
+		m := masks(t, columns(how, "email"))
+		for _, text := range []string{
+			"SELECT email || '' FROM orders",
+			"SELECT reverse(email) FROM orders",
+			"SELECT repeat(substr(email, 1, 1), 8) FROM orders",
+			"SELECT email FROM orders UNION ALL SELECT 'a guess'",
+			"SELECT e FROM (SELECT email FROM orders UNION SELECT 'a guess') AS x (e)",
+			"SELECT coalesce(email, 'a guess') FROM orders",
+			"SELECT CASE WHEN true THEN email ELSE 'a guess' END FROM orders",
+			"WITH x (e) AS (SELECT lower(email) FROM orders) SELECT e FROM x",
+			"VALUES ('a guess'), ((SELECT email FROM orders LIMIT 1))",
+			"SELECT max(email) FROM orders",
+			"SELECT email::varchar(4) FROM orders",
+		} {
+			row, err := m.Result([]wire.Column{from(0, 0)}, read(t, text)).Row(nil, dataRow([]byte(canary)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(values(t, row)[0]); got != mask.Redacted {
+				t.Errorf("%s by %s: %s", text, how.How, got)
+			}
 		}
 	}
 }

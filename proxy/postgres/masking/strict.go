@@ -23,6 +23,18 @@ func (c *choice) join(other choice) {
 	}
 }
 
+// computed is the mask of what is computed from a masked value: nothing of it is left.
+// What Partial leaves of reverse(email) is the beginning of the address, and the Hash of
+// a part of it, or of a guess, tells that part.
+func (c choice) computed() choice {
+	switch c.mask.How {
+	case v1alpha1.MaskPartial, v1alpha1.MaskHash:
+		c.mask.How = v1alpha1.MaskRedact
+	case v1alpha1.MaskRedact, v1alpha1.MaskNull, v1alpha1.MaskConstant:
+	}
+	return c
+}
+
 // stricter says whether a tells less of a value than b, and decides between two that
 // tell as much.
 func stricter(a, b mask.Mask) bool {

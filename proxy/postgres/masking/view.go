@@ -43,6 +43,9 @@ func (x *index) readView(view *catalog.Relation) map[int16]choice {
 			}
 			c.join(x.use(u))
 		}
+		if !output.Plain {
+			c = c.computed()
+		}
 		columns[view.Columns[i].Number] = c
 	}
 	return columns
