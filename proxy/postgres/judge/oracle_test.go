@@ -24,7 +24,7 @@ import (
 
 // oracleStatements is how many statements of the grammar run; in the environment
 // SALLYPORT_ORACLE says another number (make oracle), SALLYPORT_ORACLE_SEED another seed.
-const oracleStatements = 1500
+const oracleStatements = 1200
 
 // mostRefused is the share of statements that the judge may refuse, in percent: one
 // that refuses all would be right about all.

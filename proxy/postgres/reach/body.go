@@ -117,6 +117,9 @@ func (r *Reach) readRule(definition string) ruleReading {
 		s.Action.Unknown = reason
 		return ruleReading{statements: []sql.Statement{s}}
 	}
+	if err := sql.CheckBounds(definition); err != nil {
+		return unread(err.Error())
+	}
 	tree, err := pg_query.Parse(definition)
 	if err != nil || len(tree.Stmts) != 1 || tree.Stmts[0].GetStmt().GetRuleStmt() == nil {
 		return unread("its definition is not understood")

@@ -21,6 +21,9 @@ func (b *body) plpgsql(definition string, in sql.Session) {
 }
 
 func (b *body) readPLpgSQL(definition string, in sql.Session) error {
+	if err := sql.CheckBounds(definition); err != nil {
+		return fmt.Errorf("cannot be looked into: %w", err)
+	}
 	definition, err := withRecords(definition)
 	if err != nil {
 		return err

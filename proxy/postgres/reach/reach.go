@@ -175,8 +175,10 @@ const (
 	updating   = 'u'
 	deleting   = 'd'
 	truncating = 't'
-	// above is reading what a partition or child belongs to, without the rest of it.
-	above = 'a'
+	// above is reading what a partition or child belongs to, without the rest of it;
+	// aboveWriting what is written there must be fit for it too.
+	above        = 'a'
+	aboveWriting = 'w'
 )
 
 func eventOf(a policy.Action, access policy.Access) byte {
@@ -222,6 +224,13 @@ func privilegeOf(event byte) v1alpha1.RelationPrivilege {
 
 // changes says whether an event writes.
 func changes(event byte) bool { return event != reading && event != above }
+
+func aboveOf(event byte) byte {
+	if changes(event) {
+		return aboveWriting
+	}
+	return above
+}
 
 // fires says whether a trigger with these events runs at one.
 func fires(events string, event byte) bool { return slices.Contains([]byte(events), event) }

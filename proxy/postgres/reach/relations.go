@@ -17,13 +17,13 @@ func (w *walk) touch(r *catalog.Relation, event byte, at origin) {
 	name := r.Schema + "." + r.Name.Name
 	for _, oid := range r.Parents {
 		if parent := w.snapshot.Relation(oid); parent != nil {
-			w.touch(parent, above, at.through("%s is a part of it", name))
+			w.touch(parent, aboveOf(event), at.through("%s is a part of it", name))
 		}
 	}
-	if event == above {
+	w.belongings(r, event, at.through("table %s", name))
+	if event == above || event == aboveWriting {
 		return
 	}
-	w.belongings(r, event, at.through("table %s", name))
 	if r.Kind == 'v' {
 		w.throughView(r, event, at)
 		w.fire(r, event, at)

@@ -24,6 +24,9 @@ const (
 	largeText = 64 << 10
 )
 
+// CheckBounds says why a text must not reach the parser; nil where it may.
+func CheckBounds(text string) error { return checkBounds(text) }
+
 func checkBounds(text string) error {
 	switch {
 	case len(text) > maxText:
