@@ -169,7 +169,7 @@ func TestTheExamplesOfThePageDoWhatItSays(t *testing.T) {
 		"what cannot be looked into waits":                 {glass, with(read("public.v"), func(a *policy.Action) { a.Opaque = "written in C" }), context, "Hold", "unseen"},
 		"code waits":                                       {glass, kind("do"), context, "Hold", "unseen"},
 		"rights are nobody's to change":                    {glass, kind("grant"), context, "Deny", "rights"},
-		"nor are roles":                                    {glass, kind("alter role"), context, "Deny", "rights"},
+		"nor are roles":                                    {glass, kind("alter role set"), context, "Deny", "rights"},
 		"nor is the session's own":                         {glass, with(kind("set"), func(a *policy.Action) { a.Settings = []string{"role"} }), context, "Deny", "rights"},
 		"a harmless setting is everybody's":                {glass, with(kind("set"), func(a *policy.Action) { a.Settings = []string{"timezone"} }), context, "Allow", "grant"},
 		"a table made in break-glass needs nobody's leave": {glass, kind("create table"), context, "Allow", "grant"},
