@@ -3,12 +3,13 @@ package reach
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/proxy/postgres/catalog"
 	"github.com/sallyport/sallyport/proxy/postgres/sql"
 )
 
-// FuzzPLpgSQL looks for a body that crashes the C parser, or comes out neither read
+// FuzzPLpgSQL looks for a body that crashes the C parser, takes long, or comes out neither read
 // nor refused.
 func FuzzPLpgSQL(f *testing.F) {
 	for _, body := range bodies {
@@ -17,7 +18,11 @@ func FuzzPLpgSQL(f *testing.F) {
 	in := sql.Session{Catalog: catalog.New(1, "", nil, nil, nil), SearchPath: []string{"public"}}
 	f.Fuzz(func(t *testing.T, text string) {
 		var b body
+		start := time.Now()
 		b.plpgsql(function(text), in)
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("took %v", took)
+		}
 		if b.opaque != "" && b.statements != nil {
 			t.Error("it is opaque, and yet has statements")
 		}
