@@ -95,7 +95,7 @@ func (c *cache) add(k key, e entry) {
 	size := e.size
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.lru == nil || size > c.limit/8 || c.lru.Contains(k) {
+	if c.lru == nil || size > c.limit/4 || c.lru.Contains(k) {
 		return
 	}
 	c.lru.Add(k, e)

@@ -1,6 +1,7 @@
 package reach_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -171,5 +172,29 @@ func TestTowersOfViewsEnd(t *testing.T) {
 	}
 	if s := extend(t, "SELECT a FROM "+relations[60].Name.Name, relations); s.Action.Opaque == "" {
 		t.Error("60 levels: not opaque")
+	}
+}
+
+func BenchmarkExtend(b *testing.B) {
+	parent := table(20000, "orders", "a", "b", "c", "d", "e", "f", "g", "h")
+	parent.Kind = 'p'
+	relations := []*catalog.Relation{parent}
+	for i := range uint32(1000) {
+		child := table(30000+i, "orders_"+strconv.Itoa(int(i)), "a", "b", "c", "d", "e", "f", "g", "h")
+		child.Parents, parent.Children = []uint32{parent.OID}, append(parent.Children, child.OID)
+		relations = append(relations, child)
+	}
+	snapshot := catalog.New(1, "", relations, nil, nil)
+	r := reach.New(snapshot)
+	for name, text := range map[string]string{"read": "SELECT * FROM orders", "update": "UPDATE orders SET a = 'x'"} {
+		s := sql.Read(text, sql.Session{Catalog: snapshot, SearchPath: path})[0]
+		b.Run("1000 partitions/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if got := r.Extend(s, path); got.Action.Opaque != "" {
+					b.Fatal(got.Action.Opaque)
+				}
+			}
+		})
 	}
 }
