@@ -15,6 +15,9 @@ const scrubbed = "'***'"
 // PASSWORD '…' of roles and in options, CONNECTION '…', and these inside literals
 // that hold SQL. What cannot be scanned is cut where the word stands.
 func Scrub(text string) string {
+	if !doubled(text) {
+		return text
+	}
 	at := secretWord.FindStringIndex(text)
 	if at == nil {
 		return text
@@ -49,6 +52,17 @@ func Scrub(text string) string {
 	}
 	b.WriteString(text[kept:])
 	return b.String()
+}
+
+// doubled says whether the text has the double letter of either word: most have not, and
+// are spared the expression.
+func doubled(text string) bool {
+	for i := 1; i < len(text); i++ {
+		if c := text[i] | 0x20; c == text[i-1]|0x20 && (c == 's' || c == 'n') {
+			return true
+		}
+	}
+	return false
 }
 
 var (
