@@ -40,7 +40,7 @@ func (d Dialer) Dial(ctx context.Context, g grant.Grant, attributes map[string]s
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = secured.SetDeadline(past) })
-	up, err := start(secured, to, attributes)
+	up, err := start(secured, to, attributes, isUnrestricted(g))
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
@@ -93,10 +93,10 @@ func (d Dialer) connect(ctx context.Context, to grant.PostgresUpstream) (*secure
 
 // start sends the start-up message, authenticates, and reads until the target is
 // ready.
-func start(conn *secured, to grant.PostgresUpstream, attributes map[string]string) (*Upstream, error) {
+func start(conn *secured, to grant.PostgresUpstream, attributes map[string]string, unrestricted bool) (*Upstream, error) {
 	parameters := map[string]string{}
 	for name, value := range attributes {
-		if settings[name] {
+		if settings[name] || unrestricted && !fixedSettings[name] {
 			parameters[name] = value
 		}
 	}
@@ -107,7 +107,9 @@ func start(conn *secured, to grant.PostgresUpstream, attributes map[string]strin
 	parameters[parameterEncoding] = encoding
 	parameters[parameterUser] = to.User
 	parameters[parameterDatabase] = to.Database
-	parameters[parameterSearchPath] = SearchPath
+	if !unrestricted {
+		parameters[parameterSearchPath] = SearchPath
+	}
 	parameters[parameterStrings] = "on"
 
 	startup := wire.Startup{Version: wire.Version32, Parameters: parameters}

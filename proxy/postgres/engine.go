@@ -177,6 +177,7 @@ func (e *Engine) reach(ctx context.Context, c *client, s door, place *place, ask
 	if err != nil {
 		return nil, view{}, cause(ctx, unreachable(err))
 	}
+	seen.asked = asked.settings[parameterSearchPath]
 	return up, seen, nil
 }
 

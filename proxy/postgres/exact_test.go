@@ -85,7 +85,7 @@ func TestPG8_WhatRunsIsWhatWasAdmitted(t *testing.T) {
 func TestPG8_NoStatementIsPreparedBehindTheProtocolsBack(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, change{options: func(o *Options) {
-		o.Judge = Classified(func(string) []policy.Action {
+		o.Judge = classified(func(string) []policy.Action {
 			return []policy.Action{{Protocol: "postgres", Kind: "prepare", Statements: 1}}
 		})
 	}})

@@ -125,7 +125,8 @@ func (f *frontend) bind(frame wire.Frame) error {
 			return f.refuse(name, err)
 		}
 		made.operation = admission.Operation
-		if made.format, err = f.copyFormat(made.reading, prepared.text); err != nil {
+		made.one.operations[0], made.one.readings[0] = made.operation, made.reading
+		if made.one.formats[0], err = f.copyFormat(made.reading, prepared.text); err != nil {
 			return f.refuse(name, err)
 		}
 	}

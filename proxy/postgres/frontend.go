@@ -52,7 +52,7 @@ type frontend struct {
 func (e *Engine) frontend(r *relay, seen view) *frontend {
 	state := r.session.State()
 	f := &frontend{relay: r, judge: e.options.Judge, view: seen, limit: e.options.MaxMessage, segment: 1}
-	f.observer = observer{session: r.session, task: state.Task.ID}
+	f.observer = observer{session: r.session, task: state.Task.ID, path: seen.asked}
 	if state.Grant != nil {
 		f.ruled = len(state.Grant.Policy.Rules) > 0
 		f.gate.spec = state.Grant.Policy

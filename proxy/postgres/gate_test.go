@@ -336,3 +336,29 @@ func TestPgxCommitsThroughTheGate(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A masked column is not even read; nor is it through a partition of its table.
+func TestReviewersOfACommitSeeNoMaskedColumn(t *testing.T) {
+	t.Parallel()
+	p := gated(t, func(s *v1alpha1.AccessPolicySpec) {
+		s.Hold.RowImages = 5
+		s.Masking = &v1alpha1.MaskingPolicy{Columns: []v1alpha1.ColumnMask{{Schema: "public", Relation: "payments", Column: "card"}}}
+	})
+	r := p.ready(t)
+	expect(t, r.say("BEGIN", "UPDATE payments SET amount = 70 WHERE id = 170"), "BEGIN", "ready T", "UPDATE 1", "ready T")
+	r.write(query("COMMIT"))
+	held := p.Reviewers.Next(t)
+	if len(held.Operation.Effects) != 1 || len(held.Operation.Effects[0].Images) != 1 {
+		t.Fatalf("%+v", held.Operation.Effects)
+	}
+	for _, row := range []string{held.Operation.Effects[0].Images[0].Before, held.Operation.Effects[0].Images[0].After} {
+		if !strings.Contains(row, `"card":"[masked]"`) || strings.Contains(row, "4111") {
+			t.Error(row)
+		}
+	}
+	if reached("SELECT \"id\", \"card\"") {
+		t.Error("the masked column was read")
+	}
+	held.Deny("no")
+	expect(t, r.quiet(), "ERROR 42501", "ready I")
+}

@@ -27,6 +27,7 @@ import (
 	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/proxy/postgres/judge"
+	"github.com/sallyport/sallyport/proxy/postgres/sql"
 	"github.com/sallyport/sallyport/proxy/server"
 	"github.com/sallyport/sallyport/proxy/session"
 	"github.com/sallyport/sallyport/proxy/session/sessiontest"
@@ -118,8 +119,8 @@ func ordersPolicy() v1alpha1.AccessPolicySpec {
 	return spec
 }
 
-// unrestricted judges nothing: the proxy need know nothing of the target.
-func unrestricted(spec *v1alpha1.AccessPolicySpec) {
+// unrestrictedPolicy judges nothing: the proxy need know nothing of the target.
+func unrestrictedPolicy(spec *v1alpha1.AccessPolicySpec) {
 	spec.Grant.Postgres = &v1alpha1.PostgresGrant{Database: spec.Grant.Postgres.Database, Unrestricted: true}
 }
 
@@ -331,6 +332,19 @@ func (p *proxy) plain(t testing.TB) net.Conn {
 		t.Fatal(err)
 	}
 	return conn
+}
+
+// classified is a Judge that knows the text alone.
+type classified func(text string) []policy.Action
+
+// Read returns the actions, and nothing beside them.
+func (c classified) Read(text string, _ sql.Session) []sql.Statement {
+	actions := c(text)
+	statements := make([]sql.Statement, len(actions))
+	for i, action := range actions {
+		statements[i].Action = action
+	}
+	return statements
 }
 
 // blind judges nothing: each text is one statement that touches nothing.

@@ -23,7 +23,7 @@ func hostile(t *testing.T, talk func(*pgproto3.Backend, net.Conn)) *raw {
 		_, _ = b.Receive()
 		talk(b, conn)
 	})
-	return newProxy(t, change{up: func(u *grant.PostgresUpstream) { *u = up }, policy: unrestricted}).ready(t)
+	return newProxy(t, change{up: func(u *grant.PostgresUpstream) { *u = up }, policy: unrestrictedPolicy}).ready(t)
 }
 
 func TestPG2_AHostileServerEndsItsSessionAndNothingElse(t *testing.T) {

@@ -183,7 +183,7 @@ func (f *frontend) copyFormat(reading *sql.Statement, text string) (*sql.CopyFor
 }
 
 // formats of the one operation.
-func (p *portal) formats() []*sql.CopyFormat { return []*sql.CopyFormat{p.format} }
+func (p *portal) formats() []*sql.CopyFormat { return p.one.formats[:] }
 
 // shape asks for the columns of a portal before it runs: masks and recording need their formats.
 func (f *frontend) shape(portal string, bound *portal) error {

@@ -364,7 +364,7 @@ func TestPG9_TheOutputRecordedIsWhatTheClientGot(t *testing.T) {
 
 func TestPG9_NotificationsAndNoticesDoNotCarryValues(t *testing.T) {
 	t.Parallel()
-	p := newProxy(t, maskedBy(t, emails(redact)), change{options: func(o *Options) { o.Judge = Classified(blind) }})
+	p := newProxy(t, maskedBy(t, emails(redact)), change{options: func(o *Options) { o.Judge = classified(blind) }})
 	conn := p.connect(t, func(c *pgx.ConnConfig) { c.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -16,7 +16,9 @@ const observerTimeout = "2000"
 type observer struct {
 	session door
 	task    string
-	up      *Upstream
+	// path is the search_path that the client has begun with, "" if it said nothing.
+	path string
+	up   *Upstream
 }
 
 // inquire asks the target. The connection is given up when it does not answer.
@@ -35,12 +37,16 @@ func (o *observer) inquire(ctx context.Context, text string, values ...string) (
 }
 
 func (o *observer) dial(ctx context.Context) error {
-	conn, err := o.session.Dial(ctx, map[string]string{
+	attributes := map[string]string{
 		parameterApplication:            applicationName(o.task, "observer"),
 		"default_transaction_read_only": "on",
 		"statement_timeout":             observerTimeout,
 		"lock_timeout":                  observerTimeout,
-	})
+	}
+	if o.path != "" {
+		attributes[parameterSearchPath] = o.path
+	}
+	conn, err := o.session.Dial(ctx, attributes)
 	if err != nil {
 		return fmt.Errorf("a second connection: %w", err)
 	}

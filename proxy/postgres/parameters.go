@@ -41,6 +41,13 @@ var settings = map[string]bool{
 	"timezone":                            true,
 }
 
+// fixedSettings are no client's to set, whatever its grant: they change who speaks, what
+// the protocol is, or what a text means.
+var fixedSettings = map[string]bool{
+	"replication": true, "role": true, "session_authorization": true, "is_superuser": true,
+	"options": true, parameterStrings: true, "backslash_quote": true, "escape_string_warning": true,
+}
+
 // maxSetting bounds a value, in bytes.
 const maxSetting = 256
 
@@ -58,8 +65,8 @@ type request struct {
 }
 
 // readRequest sorts a client's start-up parameters, and refuses those that are not
-// allowed. PostgreSQL ignores the case of settings, so it is ignored here.
-func readRequest(parameters map[string]string) (request, error) {
+// allowed: of an unrestricted grant few. PostgreSQL ignores the case of settings, so it is ignored here.
+func readRequest(parameters map[string]string, unrestricted bool) (request, error) {
 	r := request{settings: map[string]string{}}
 	for written, value := range parameters {
 		name := strings.ToLower(written)
@@ -75,7 +82,7 @@ func readRequest(parameters map[string]string) (request, error) {
 			r.user = value
 		case name == parameterDatabase:
 			r.database = value
-		case !settings[name]:
+		case !settings[name] && (!unrestricted || fixedSettings[name]):
 			return request{}, &fault{code: codeNotAllowed, message: fmt.Sprintf("start-up parameter %q is not allowed through this proxy", printable(written)),
 				hint: "Connect without it. (PGOPTIONS and the connection string's options set such parameters.)"}
 		default:

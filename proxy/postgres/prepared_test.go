@@ -62,7 +62,7 @@ func TestAnExecuteIsHeldWithWhatItRuns(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, change{policy: func(s *v1alpha1.AccessPolicySpec) {
 		payments(v1alpha1.EffectHold)(s)
-		unrestricted(s)
+		unrestrictedPolicy(s)
 	}})
 	r := p.ready(t)
 	expect(t, r.say("PREPARE u AS UPDATE payments SET amount = $1 WHERE id = 20"), "PREPARE", "ready I")
@@ -77,7 +77,7 @@ func TestAnExecuteIsHeldWithWhatItRuns(t *testing.T) {
 
 func TestNotificationsPass(t *testing.T) {
 	t.Parallel()
-	p := newProxy(t, change{policy: unrestricted})
+	p := newProxy(t, change{policy: unrestrictedPolicy})
 	r := p.ready(t)
 	expect(t, r.say("LISTEN news", "NOTIFY news, 'hello'"), "LISTEN", "ready I", "NOTIFY", "ready I")
 }

@@ -292,7 +292,7 @@ func TestAClientHearsWhyItsTaskEndedAlsoWhenTheTargetSpeaksFirst(t *testing.T) {
 
 func TestPG6_NotificationsReachAListener(t *testing.T) {
 	t.Parallel()
-	p := newProxy(t, change{options: func(o *Options) { o.Judge = Classified(blind) }})
+	p := newProxy(t, change{options: func(o *Options) { o.Judge = classified(blind) }})
 	conn := p.connect(t, func(c *pgx.ConnConfig) { c.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -54,7 +54,7 @@ func (e *Engine) welcome(ctx context.Context, c *client, s door) (*request, erro
 			e.sessions.cancel(ctx, *opening.Cancel)
 			return nil, nil
 		case opening.Startup != nil:
-			return e.agree(c, *opening.Startup)
+			return e.agree(c, s, *opening.Startup)
 		case opening.GSSENC, c.tls != nil:
 			_, err = c.Write([]byte{'N'})
 		default:
@@ -87,14 +87,14 @@ func (c *client) startTLS(raw net.Conn, config *tls.Config) error {
 }
 
 // agree settles version, options and parameters.
-func (e *Engine) agree(c *client, startup wire.Startup) (*request, error) {
+func (e *Engine) agree(c *client, s door, startup wire.Startup) (*request, error) {
 	if c.tls == nil && !e.options.AllowPlaintext {
 		return nil, &fault{code: codeAuthorization, message: "this proxy takes connections over TLS only, and this one has no encryption", hint: "Set sslmode=verify-full, or PGSSLMODE, and connect again."}
 	}
 	if startup.Version>>16 != 3 {
 		return nil, &fault{code: codeNotSupported, message: "this proxy speaks versions 3.0 to 3.2 of the protocol"}
 	}
-	asked, err := readRequest(startup.Parameters)
+	asked, err := readRequest(startup.Parameters, unrestricted(s.State()))
 	if err != nil {
 		return nil, err
 	}

@@ -214,7 +214,7 @@ func TestPG3_ASessionWhoseSettingsTurnAgainstTheJudgeEnds(t *testing.T) {
 	t.Parallel()
 	for _, statement := range []string{"SET standard_conforming_strings = off", "SET client_encoding = 'SJIS'"} {
 		// A judge that is blind lets it pass: the target's own report ends the session.
-		p := newProxy(t, change{options: func(o *Options) { o.Judge = Classified(blind) }})
+		p := newProxy(t, change{options: func(o *Options) { o.Judge = classified(blind) }})
 		r := p.ready(t)
 		r.write(&pgproto3.Query{String: statement})
 		got := r.untilReady()

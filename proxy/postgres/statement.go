@@ -27,14 +27,18 @@ type portal struct {
 	reading *sql.Statement
 	// text of it.
 	text string
-	// format of a COPY to the client, where values are masked.
-	format *sql.CopyFormat
 	// makes is the statement that its PREPARE makes, runs the one that its EXECUTE runs.
 	makes, runs *statement
 	// executes is that one's name.
 	executes string
 	// ended says that its result is recorded; the pipeline's lock guards it.
 	ended bool
+	// one has its operation, reading and format, as its steps have them.
+	one struct {
+		operations [1]int64
+		readings   [1]*sql.Statement
+		formats    [1]*sql.CopyFormat
+	}
 }
 
 // maxName is the most that PostgreSQL keeps of a name, in bytes (NAMEDATALEN): two
@@ -71,7 +75,7 @@ func (p *portal) operations() []int64 {
 	if p.operation == 0 {
 		return nil
 	}
-	return []int64{p.operation}
+	return p.one.operations[:]
 }
 
 func (p *portal) made() []*statement {
@@ -85,7 +89,7 @@ func (p *portal) readings() []*sql.Statement {
 	if p.operation == 0 {
 		return nil
 	}
-	return []*sql.Statement{p.reading}
+	return p.one.readings[:]
 }
 
 // movesPortals says whether an action may end portals, or make one of a name that a

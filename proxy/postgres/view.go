@@ -69,17 +69,16 @@ type view struct {
 	reverts bool
 	// private says that the session sees relations that others do not.
 	private bool
-	// first is the path that it began with.
+	// first is the path that it began with, asked the one that its client asked for.
 	first []string
+	asked string
 }
 
 // open looks at the target for a session that begins.
 func (e *Engine) open(ctx context.Context, up *Upstream, state grant.State) (view, error) {
 	v := view{catalogs: &e.catalogs}
 	spec := state.Grant.Policy
-	if granted := spec.Grant.Postgres; granted != nil {
-		v.Unrestricted = granted.Unrestricted
-	}
+	v.Unrestricted = unrestricted(state)
 	v.followed = !v.Unrestricted || len(spec.Rules) > 0 || spec.Masking != nil
 	if !v.followed {
 		return v, nil
@@ -95,6 +94,15 @@ func (e *Engine) open(ctx context.Context, up *Upstream, state grant.State) (vie
 	v.SearchPath, err = catalog.CurrentPath(ctx, up.ask)
 	v.first = v.SearchPath
 	return v, err
+}
+
+// unrestricted says whether the grant is; one that is still to come counts as not.
+func unrestricted(state grant.State) bool {
+	return state.Grant != nil && isUnrestricted(*state.Grant)
+}
+
+func isUnrestricted(g grant.Grant) bool {
+	return g.Policy.Grant.Postgres != nil && g.Policy.Grant.Postgres.Unrestricted
 }
 
 // follow sees to it that the view is what a statement is going to meet. In a failed

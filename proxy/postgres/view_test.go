@@ -11,7 +11,7 @@ import (
 
 // ruled is an unrestricted grant with a rule that keeps one table out.
 func ruled(spec *v1alpha1.AccessPolicySpec) {
-	unrestricted(spec)
+	unrestrictedPolicy(spec)
 	spec.Rules = []v1alpha1.Rule{{Name: "no-salaries", Effect: v1alpha1.EffectDeny, Message: "not yours",
 		When: "'public.salaries' in action.relations"}}
 }
@@ -61,10 +61,25 @@ func TestWhatStandsBehindAChangeOfMeaningWaitsForItsAnswer(t *testing.T) {
 
 func TestAnUnrestrictedGrantWithoutRulesAsksTheTargetNothing(t *testing.T) {
 	t.Parallel()
-	p := newProxy(t, change{policy: unrestricted})
+	p := newProxy(t, change{policy: unrestrictedPolicy})
 	r := p.ready(t)
 	expect(t, r.say("SET search_path = pg_catalog; SELECT 1"), "SET", "columns", "row 1", "SELECT 1", "ready I")
 	if p.engine.catalogs.snapshot != nil {
 		t.Error("the catalogs were read")
 	}
+}
+
+func TestAnUnrestrictedSessionBeginsWithItsOwnPath(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, change{policy: ruled})
+	target.Exec(t, "orders", "CREATE SCHEMA IF NOT EXISTS path3; CREATE TABLE path3.salaries (n int); GRANT ALL ON SCHEMA path3 TO by_scram; GRANT ALL ON path3.salaries TO by_scram")
+	out, problems, code := p.psql(t, p.dsn(), "-c", "SHOW search_path")
+	if code != 0 || out != "\"$user\", public\n" {
+		t.Error(out, problems)
+	}
+	r := p.open(t, 3<<16, "search_path", "path3")
+	r.untilReady()
+	expect(t, r.say("SELECT count(*) FROM salaries"), "columns", "row 0", "SELECT 1", "ready I")
+	refused := p.open(t, 3<<16, "role", "postgres")
+	expect(t, refused.untilReady(), "FATAL 42501", "EOF")
 }
