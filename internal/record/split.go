@@ -27,6 +27,11 @@ const valueOverhead = 8
 // its parts.
 func split(operation Operation) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
+		if whole(&operation) {
+			operation.Kind, operation.More = clip(operation.Kind, maxAttribute), false
+			yield(Event{Type: EventOperation, Operation: &operation})
+			return
+		}
 		text, values, joined := operation.Text, slices.Clone(operation.Values), false
 		for first := true; ; first = false {
 			budget := maxText
@@ -50,6 +55,15 @@ func split(operation Operation) iter.Seq[Event] {
 			}
 		}
 	}
+}
+
+// whole says that an operation fits into one event.
+func whole(operation *Operation) bool {
+	size := len(operation.Text)
+	for _, value := range operation.Values {
+		size += len(value) + valueOverhead
+	}
+	return size < maxText
 }
 
 // takeValues takes what fits, the last of it perhaps in part; joined says that the
