@@ -1,6 +1,7 @@
 package admission_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/apitest"
+	"github.com/sallyport/sallyport/internal/control"
 )
 
 // newHeldReview is the review of an operation of bob's that is held.
@@ -129,4 +131,39 @@ func TestREV6_WhoMayAskReadsNoReviews(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The most that a proxy can put before reviewers stays within what the API server lets
+// a policy cost.
+func TestTheLargestHeldOperationIsStillJudged(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	namespace := c.Namespace(t.Context(), t)
+	review := newHeldReview(namespace)
+	held := review.Spec.Question.Subject.Held
+	held.Text = strings.Repeat("x", 8<<10)
+	for i := range 128 {
+		held.Values = append(held.Values, "'"+strings.Repeat("v", 60)+"'")
+		held.Reads = append(held.Reads, fmt.Sprintf("public.%060d", i))
+		held.Writes = append(held.Writes, fmt.Sprintf("public.%060d", i))
+	}
+	for i := range 64 {
+		held.Effects = append(held.Effects, v1alpha1.RelationEffect{Relation: fmt.Sprintf("public.%060d", i), Updated: 1})
+	}
+	for range 5 {
+		held.Effects[0].Images = append(held.Effects[0].Images, v1alpha1.RowImage{
+			Before: strings.Repeat("b", 1200), After: strings.Repeat("a", 1200),
+		})
+	}
+	encoded, err := control.EncodeHeld(*held)
+	must(t, err)
+	if len(encoded) < control.MaxHeld*3/4 {
+		t.Fatalf("the question has %d bytes: not nearly the most", len(encoded))
+	}
+	must(t, c.as(manager).Create(testContext(t), review))
+	for i := range 8 {
+		acting := c.as(rest.ImpersonationConfig{UserName: fmt.Sprintf("reviewer-%d", i), Groups: []string{"dba"}})
+		must(t, jsonPatch(t, acting, review, add(t, decision(t, acting))))
+	}
+	must(t, jsonPatch(t, c.as(manager), review, withdraw))
 }
