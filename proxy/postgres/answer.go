@@ -213,7 +213,7 @@ func (b *backend) failed(frame wire.Frame) ([]byte, error) {
 	var said []byte
 	if b.masked != nil {
 		b.masked.settle()
-		if said, err = b.masked.report(frame, b.masked.guards(s)); err != nil {
+		if said, err = b.masked.report(frame, b.masked.guards(s, p)); err != nil {
 			p.mu.Unlock()
 			return nil, err
 		}

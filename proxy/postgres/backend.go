@@ -198,7 +198,7 @@ func (b *backend) aside(frame wire.Frame) error {
 	var err error
 	if frame.Type == wire.TypeNoticeResponse {
 		b.pipeline.mu.Lock()
-		guarded := b.masked.guards(b.pipeline.head())
+		guarded := b.masked.guards(b.pipeline.head(), b.pipeline)
 		b.pipeline.mu.Unlock()
 		instead, err = b.masked.report(frame, guarded)
 	} else {

@@ -40,10 +40,16 @@ func newMasked(r *relay, limit int64) *masked {
 // reading is what is known of the statement that a step runs: behind a FETCH the
 // cursor's, behind an EXECUTE the one prepared. Nil is nothing. Callers hold the pipeline's lock.
 func (m *masked) reading(s *step, p *pipeline) *sql.Statement {
-	if s.ran >= len(s.readings) || s.readings[s.ran] == nil {
+	if s.ran >= len(s.readings) {
 		return nil
 	}
-	reading := s.readings[s.ran]
+	return m.behind(s.readings[s.ran], p)
+}
+
+func (m *masked) behind(reading *sql.Statement, p *pipeline) *sql.Statement {
+	if reading == nil {
+		return nil
+	}
 	switch reading.Action.Kind {
 	case "fetch", "move":
 		if cursor := m.cursors[reading.Node]; cursor != nil {
@@ -90,7 +96,7 @@ func (m *masked) ran(s *step, p *pipeline, tag string) {
 		return
 	}
 	m.Follow(s.catalog)
-	m.guarded = m.guarded || m.Touches(reading)
+	m.guarded = m.guarded || m.Touches(m.behind(reading, p))
 	switch {
 	case reading == nil, reading.Action.Opaque != "", len(reading.Action.Calls) > 0, tag == "ROLLBACK":
 		// What runs unseen may have closed a cursor, and opened another of its name.
@@ -125,8 +131,8 @@ func (m *masked) ready(status byte) {
 }
 
 // guards says whether what the target says now may hold a masked value: about a step,
-// or about nothing that was asked.
-func (m *masked) guards(s *step) bool {
+// or about nothing that was asked. Callers hold the pipeline's lock.
+func (m *masked) guards(s *step, p *pipeline) bool {
 	if !m.HasColumns() {
 		return false
 	}
@@ -138,11 +144,11 @@ func (m *masked) guards(s *step) bool {
 	case s.kind == stepSync:
 		return false
 	case s.statement != nil:
-		return m.Guards([]*sql.Statement{s.statement.reading})
+		return m.Touches(m.behind(s.statement.reading, p))
 	case s.portal != nil:
-		return m.Guards([]*sql.Statement{s.portal.reading})
+		return m.Touches(m.behind(s.portal.reading, p))
 	}
-	return m.Guards(s.readings)
+	return len(s.readings) == 0 || slices.ContainsFunc(s.readings, func(r *sql.Statement) bool { return m.Touches(m.behind(r, p)) })
 }
 
 // works says whether a row, or data of a COPY, may change.

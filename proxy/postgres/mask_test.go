@@ -142,6 +142,49 @@ func TestPG9_AMaskedColumnIsMaskedByEveryWayToIt(t *testing.T) {
 	}
 }
 
+func TestPG9_CursorsAreMaskedByTheirStatement(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, maskedBy(t, emails(redact)))
+	r := p.ready(t)
+	r.write(query("BEGIN; DECLARE c CURSOR FOR SELECT upper(email), id + 1 FROM people ORDER BY id; FETCH 1 FROM c"))
+	expect(t, r.untilReady(), "BEGIN", "DECLARE CURSOR", "columns", "row [redacted]", "FETCH 1", "ready T")
+	r.write(query("DECLARE d CURSOR FOR SELECT 'n' || note, email FROM people ORDER BY id"), query("FETCH 2 FROM d"), query("CLOSE c"))
+	expect(t, append(append(r.untilReady(), r.untilReady()...), r.untilReady()...), "DECLARE CURSOR", "ready T", "columns", "row nnote 1", "row nnote 2", "FETCH 2", "ready T", "CLOSE CURSOR", "ready T")
+	// A portal is a cursor by its name.
+	r.write(&pgproto3.Parse{Query: "SELECT lower(email), id FROM people ORDER BY id"}, &pgproto3.Bind{DestinationPortal: "portal"}, &pgproto3.Sync{})
+	expect(t, r.untilReady(), "parsed", "bound", "ready T")
+	r.write(query("FETCH 1 FROM portal"))
+	expect(t, r.untilReady(), "columns", "row [redacted]", "FETCH 1", "ready T")
+	// What it says when it fails is about its statement, too.
+	r.write(&pgproto3.Parse{Query: "SELECT note::int FROM people"}, &pgproto3.Bind{DestinationPortal: "other"}, &pgproto3.Sync{}, query("SAVEPOINT s"))
+	expect(t, append(r.untilReady(), r.untilReady()...), "parsed", "bound", "ready T", "SAVEPOINT", "ready T")
+	// One that goes on after its transaction is no longer known: what has no origin is masked.
+	r.write(query("DECLARE h CURSOR WITH HOLD FOR SELECT 'n' || note, note FROM people ORDER BY id; COMMIT"), query("FETCH 1 FROM h"))
+	expect(t, append(r.untilReady(), r.untilReady()...), "DECLARE CURSOR", "COMMIT", "ready I", "columns", "row [redacted]", "FETCH 1", "ready I")
+}
+
+func TestPG9_PreparedTextIsMasked(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, maskedBy(t, emails(redact)), change{policy: unrestrictedPolicy})
+	r := p.ready(t)
+	r.write(query("PREPARE q AS SELECT upper(email), id FROM people WHERE id = $1; EXECUTE q(1)"))
+	for _, seen := range r.untilReady() {
+		if strings.HasPrefix(seen, "row") && seen != "row [redacted]" || seen == "EOF" {
+			t.Error(seen)
+		}
+	}
+	conn := p.connect(t)
+	if _, err := answer(conn, "PREPARE w AS SELECT email::int FROM people", pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Fatal(told(err))
+	}
+	for _, mode := range modes {
+		got, err := answer(conn, "EXECUTE w", mode)
+		if got != "" || sqlState(err) != "22P02" || strings.Contains(told(err), "canary") {
+			t.Errorf("%q, %s", got, told(err))
+		}
+	}
+}
+
 func TestPG9_NoWayLetsTheCanaryOut(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, maskedBy(t, emails(redact)), change{policy: full})

@@ -1,7 +1,6 @@
 package masking
 
 import (
-	"github.com/sallyport/sallyport/proxy/postgres/sql"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 )
 
@@ -166,18 +165,4 @@ func (m *Masks) Parameter(dst []byte, p wire.ParameterStatus) (out []byte, same 
 	}
 	p.Value = string(m.set.Scan(nil, []byte(p.Value), m.counts))
 	return wire.AppendParameterStatus(dst, p), false
-}
-
-// Guards says whether what the target says while these run, or about them, may hold a
-// masked value. None are statements that nothing is known of.
-func (m *Masks) Guards(statements []*sql.Statement) bool {
-	if !m.set.HasColumns() {
-		return false
-	}
-	for _, s := range statements {
-		if m.Touches(s) {
-			return true
-		}
-	}
-	return len(statements) == 0
 }
