@@ -173,7 +173,7 @@ func (e *Engine) reach(ctx context.Context, c *client, s door, place *place, ask
 	if !ok {
 		return nil, view{}, &fault{code: codeConnectionFailure, message: "the way to the target speaks another protocol"}
 	}
-	seen, err := e.open(ctx, up, state)
+	seen, err := e.open(ctx, up, s, state)
 	if err != nil {
 		return nil, view{}, cause(ctx, unreachable(err))
 	}

@@ -36,6 +36,12 @@ func (o *observer) inquire(ctx context.Context, text string, values ...string) (
 	return rows, err
 }
 
+// ask is inquire with every value as text, NULL as "".
+func (o *observer) ask(ctx context.Context, text string) ([][]string, error) {
+	rows, err := o.inquire(ctx, text)
+	return asText(rows), err
+}
+
 func (o *observer) dial(ctx context.Context) error {
 	attributes := map[string]string{
 		parameterApplication:            applicationName(o.task, "observer"),

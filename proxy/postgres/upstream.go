@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,6 +41,13 @@ func (u *Upstream) major() int {
 		}
 	}
 	return 0
+}
+
+// inUTF8 says whether the session began with client_encoding UTF8.
+func (u *Upstream) inUTF8() bool {
+	return slices.ContainsFunc(u.Parameters, func(p wire.ParameterStatus) bool {
+		return p.Name == parameterEncoding && p.Value == "UTF8"
+	})
 }
 
 // Cancel asks the target to cancel what this connection is doing. Like

@@ -75,7 +75,7 @@ type view struct {
 }
 
 // open looks at the target for a session that begins.
-func (e *Engine) open(ctx context.Context, up *Upstream, state grant.State) (view, error) {
+func (e *Engine) open(ctx context.Context, up *Upstream, s door, state grant.State) (view, error) {
 	v := view{catalogs: &e.catalogs}
 	spec := state.Grant.Policy
 	v.Unrestricted = unrestricted(state)
@@ -85,15 +85,47 @@ func (e *Engine) open(ctx context.Context, up *Upstream, state grant.State) (vie
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
+	ask, inUTF8 := up.ask, up.inUTF8()
+	if !inUTF8 {
+		other := &observer{session: s, task: state.Task.ID}
+		defer other.close()
+		ask = other.ask
+	}
 	var err error
 	if v.Catalog, v.read = v.catalogs.fresh(); v.Catalog == nil {
-		if v.Catalog, v.read, err = v.catalogs.load(ctx, up.ask); err != nil {
+		if v.Catalog, v.read, err = v.catalogs.load(ctx, ask); err != nil {
 			return v, err
 		}
 	}
 	v.SearchPath, err = catalog.CurrentPath(ctx, up.ask)
+	if err == nil && !inUTF8 {
+		err = plain(v.SearchPath)
+	}
 	v.first = v.SearchPath
 	return v, err
+}
+
+// plain refuses names that come in another encoding than the catalog's: they would be
+// taken for others.
+func plain(path []string) error {
+	if slices.ContainsFunc(path, func(schema string) bool { return !ascii(schema) }) {
+		return &fault{code: codeNotSupported, message: "search_path has names beyond ASCII, and client_encoding is not UTF8",
+			hint: "Use UTF8 (PGCLIENTENCODING=UTF8)."}
+	}
+	return nil
+}
+
+// asker is how the catalog is asked for: a session in another encoding than UTF8 has an
+// observer ask, which sees what is committed.
+func (f *frontend) asker(uncommitted bool) (catalog.Ask, error) {
+	switch {
+	case f.utf8.Load():
+		return f.ask, nil
+	case uncommitted:
+		return nil, &fault{code: codeNotSupported, message: "the schema has changed, and client_encoding is not UTF8",
+			hint: "Use UTF8 (SET client_encoding = 'UTF8')."}
+	}
+	return f.observer.ask, nil
 }
 
 // unrestricted says whether the grant is; one that is still to come counts as not.
@@ -143,6 +175,11 @@ func (f *frontend) look(aged bool, status byte) error {
 	if err != nil {
 		return f.asFault(err)
 	}
+	if !f.utf8.Load() {
+		if err := plain(path); err != nil {
+			return err
+		}
+	}
 	if !slices.Equal(path, v.SearchPath) {
 		v.SearchPath = path
 		v.epoch++
@@ -152,18 +189,25 @@ func (f *frontend) look(aged bool, status byte) error {
 		return nil
 	}
 	next, read := v.catalogs.fresh()
-	switch {
-	case v.movedCatalog || v.private:
-		// Its own changes are its own to see until they are committed.
+	// Its own changes are its own to see until they are committed.
+	own := v.movedCatalog || v.private
+	if own {
 		v.private = status != wire.StatusIdle || slices.ContainsFunc(path, temporary)
+	}
+	ask, err := f.asker(v.private)
+	if err != nil {
+		return err
+	}
+	switch {
+	case own:
 		read = within(0)
 		if v.private {
-			next, err = catalog.Load(ctx, f.ask)
+			next, err = catalog.Load(ctx, ask)
 		} else {
-			next, read, err = v.catalogs.load(ctx, f.ask)
+			next, read, err = v.catalogs.load(ctx, ask)
 		}
 	case next == nil:
-		next, read, err = v.catalogs.load(ctx, f.ask)
+		next, read, err = v.catalogs.load(ctx, ask)
 	}
 	if err != nil {
 		return f.asFault(err)

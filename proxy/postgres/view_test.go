@@ -83,3 +83,17 @@ func TestAnUnrestrictedSessionBeginsWithItsOwnPath(t *testing.T) {
 	refused := p.open(t, 3<<16, "role", "postgres")
 	expect(t, refused.untilReady(), "FATAL 42501", "EOF")
 }
+
+// What a session in another encoding is told must not become what all take for true.
+func TestTheCatalogIsReadInUTF8WhateverTheClientSpeaks(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, change{policy: ruled})
+	target.Exec(t, "orders", `CREATE TABLE IF NOT EXISTS "größe" (n int)`)
+	r := p.open(t, 3<<16, "client_encoding", "LATIN1")
+	r.untilReady()
+	if p.engine.catalogs.snapshot.Resolve(nil, "public", "größe") == nil {
+		t.Error("the name has another encoding")
+	}
+	expect(t, r.say("SELECT 1", "BEGIN", "CREATE TEMP TABLE mine (n int)", "SELECT * FROM mine"),
+		"columns", "row 1", "SELECT 1", "ready I", "BEGIN", "ready T", "CREATE TABLE", "ready T", "ERROR 0A000", "ready E")
+}
