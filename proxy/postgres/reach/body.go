@@ -52,6 +52,12 @@ func (r *Reach) body(f *catalog.Function, path []string) *body {
 
 const maxBodies = 50_000
 
+// session is what definitions are read in: what only unrestricted grants may do by
+// themselves is to be understood too.
+func (r *Reach) session(path []string) sql.Session {
+	return sql.Session{Catalog: r.snapshot, SearchPath: path, Unrestricted: true}
+}
+
 // changing are settings with which a text means something else.
 var changing = []string{"standard_conforming_strings", "backslash_quote", "role", "session_authorization", "session_replication_role", "array_nulls", "transform_null_equals"}
 
@@ -67,11 +73,11 @@ func (r *Reach) read(b *body, f *catalog.Function) {
 	}
 	switch {
 	case f.Language == "sql" && f.Atomic:
-		b.sql(f.Body, sql.Session{Catalog: r.snapshot, SearchPath: r.snapshot.Path})
+		b.sql(f.Body, r.session(r.snapshot.Path))
 	case f.Language == "sql":
-		b.sql(f.Body, sql.Session{Catalog: r.snapshot, SearchPath: b.path})
+		b.sql(f.Body, r.session(b.path))
 	case f.Language == "plpgsql":
-		b.plpgsql(f.Body, sql.Session{Catalog: r.snapshot, SearchPath: b.path})
+		b.plpgsql(f.Body, r.session(b.path))
 	case (f.Language == "c" || f.Language == "internal") && (f.Volatility == "immutable" || f.Extension && harmless[f.Name.Name]):
 	default:
 		b.opaque = fmt.Sprintf("is written in %s and %s", f.Language, f.Volatility)
@@ -143,7 +149,7 @@ func (r *Reach) readRule(definition string) ruleReading {
 		if err != nil {
 			return unread("its definition is not understood")
 		}
-		reading.statements = append(reading.statements, sql.Read(text, sql.Session{Catalog: r.snapshot, SearchPath: r.snapshot.Path})...)
+		reading.statements = append(reading.statements, sql.Read(text, r.session(r.snapshot.Path))...)
 		reading.rows = appendRows(reading.rows, action.ProtoReflect())
 	}
 	return reading

@@ -1,12 +1,21 @@
 package reach
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/proxy/postgres/catalog"
 	"github.com/sallyport/sallyport/proxy/postgres/sql"
 )
+
+// builtin notes a call of one of PostgreSQL's own functions behind the statement.
+func (w *walk) builtin(call policy.Call, at origin) {
+	if !at.top && strings.HasPrefix(call.Function, "pg_catalog.") {
+		call.Via = at.via
+		w.calls[call] = true
+	}
+}
 
 // named follows the functions of a name, schema.name: which of them runs, the types
 // of its arguments decide.
@@ -91,10 +100,25 @@ func unfit(s sql.Statement) string {
 	if s.Action.Opaque != "" {
 		return s.Action.Opaque
 	}
-	switch s.Action.Kind {
-	case "select", "values", "insert", "update", "delete", "merge", "call", "declare", "fetch", "move", "close", "explain", "show", "lock":
-		return ""
-	default:
+	switch {
+	case !fit[s.Action.Kind]:
 		return "it runs " + strings.ToUpper(s.Action.Kind)
+	case len(s.Action.Settings) > 0:
+		return "it sets " + strings.Join(s.Action.Settings, ", ")
+	case slices.ContainsFunc(s.Action.Functions, drawsUnnamed):
+		return "it uses a sequence that it names at run time"
+	default:
+		return ""
 	}
+}
+
+var fit = map[string]bool{
+	"select": true, "values": true, "insert": true, "update": true, "delete": true, "merge": true, "call": true, "declare": true,
+	"fetch": true, "move": true, "close": true, "explain": true, "show": true, "lock": true,
+}
+
+// drawsUnnamed finds the functions of sequences, which a reading leaves out where it
+// knows the sequence.
+func drawsUnnamed(name string) bool {
+	return name == "pg_catalog.nextval" || name == "pg_catalog.currval" || name == "pg_catalog.setval"
 }

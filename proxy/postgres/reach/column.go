@@ -63,7 +63,7 @@ func (w *walk) expand(use policy.ColumnUse, depth int) []policy.ColumnUse {
 	if relation == nil || !w.spend(origin{depth: depth}) {
 		return out
 	}
-	if relation.Kind == 'v' || relation.Kind == 'm' {
+	if defined(relation) {
 		return append(out, w.viewColumn(relation, use, depth+1)...)
 	}
 	if column := relation.Column(use.Column); column != nil && use.Use != policy.UseWrite {
@@ -130,10 +130,13 @@ func (w *walk) viewColumn(r *catalog.Relation, use policy.ColumnUse, depth int) 
 	return out
 }
 
+// defined says that a relation's columns are those of a query.
+func defined(r *catalog.Relation) bool { return (r.Kind == 'v' || r.Kind == 'm') && !system(r) }
+
 // plain says whether a column of a relation is one column of a table, unchanged.
 func (w *walk) plain(use policy.ColumnUse, depth int) bool {
 	relation := w.snapshot.Resolve(nil, use.Schema, use.Relation)
-	if relation == nil || relation.Kind != 'v' && relation.Kind != 'm' || depth > maxDepth {
+	if relation == nil || !defined(relation) || depth > maxDepth {
 		return true
 	}
 	v := w.view(relation)

@@ -76,6 +76,13 @@ func (w *walk) result(s sql.Statement) sql.Statement {
 		a.Sequences = s.Action.Sequences
 	}
 	s.Action = a
+	switch {
+	case a.Opaque != "" && len(a.Calls) > 0:
+		s.MovesPath, s.MovesCatalog = true, true
+	case a.Opaque == "" && fit[a.Kind] && len(a.Settings) == 0:
+		// All its functions are known, and none changes a setting.
+		s.MovesPath = false
+	}
 	s.Outputs = w.outputs(s.Outputs)
 	return s
 }

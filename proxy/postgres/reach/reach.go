@@ -141,6 +141,7 @@ func (w *walk) statement(s sql.Statement, at origin) {
 	}
 	for _, call := range a.Calls {
 		if call.Via == "" {
+			w.builtin(call, at)
 			w.named(call.Function, at)
 		}
 	}

@@ -20,6 +20,9 @@ func (w *walk) touch(r *catalog.Relation, event byte, at origin) {
 			w.touch(parent, aboveOf(event), at.through("%s is a part of it", name))
 		}
 	}
+	if system(r) {
+		return
+	}
 	w.belongings(r, event, at.through("table %s", name))
 	if event == above || event == aboveWriting {
 		return
@@ -36,6 +39,12 @@ func (w *walk) touch(r *catalog.Relation, event byte, at origin) {
 		w.keys(r, event, at)
 		w.draw(r, event)
 	}
+}
+
+// system says that a relation is PostgreSQL's own, behind which the catalog does not
+// look.
+func system(r *catalog.Relation) bool {
+	return r.Schema == "pg_catalog" || r.Schema == "information_schema"
 }
 
 // belongings are functions and relations that a relation's own definition makes run.

@@ -11,8 +11,9 @@ import (
 // view is what a view's query says.
 type view struct {
 	statement sql.Statement
-	// unread says that the query is not understood: pg_depend then tells relations
-	// and functions, but not which column comes from which.
+	// reason is why the query, or something in it, cannot be looked into. Unread says
+	// that nothing of it can: pg_depend then tells relations and functions.
+	reason string
 	unread bool
 	// base is what a write to the view goes to; nil where it may be any.
 	base *catalog.Relation
@@ -25,10 +26,13 @@ func (r *Reach) view(relation *catalog.Relation) *view {
 	if known := r.views[relation.OID]; known != nil {
 		return known
 	}
-	v := &view{unread: true}
-	statements := sql.Read(relation.View, sql.Session{Catalog: r.snapshot, SearchPath: r.snapshot.Path})
-	if len(statements) == 1 && statements[0].Action.Unknown == "" {
-		v.statement, v.unread = statements[0], false
+	v := &view{reason: "its query is not understood", unread: true}
+	statements := sql.Read(relation.View, r.session(r.snapshot.Path))
+	if len(statements) == 1 {
+		v.statement, v.reason = statements[0], unfit(statements[0])
+		v.unread = v.statement.Action.Unknown != ""
+	}
+	if !v.unread {
 		v.base = r.base(relation.View)
 	}
 	r.views[relation.OID] = v
@@ -53,6 +57,9 @@ func (r *Reach) base(query string) *catalog.Relation {
 func (w *walk) throughView(r *catalog.Relation, event byte, at origin) {
 	through := at.through("view %s.%s", r.Schema, r.Name.Name)
 	v := w.view(r)
+	if v.reason != "" {
+		w.conceal("view %s.%s: %s", r.Schema, r.Name.Name, v.reason)
+	}
 	written := []*catalog.Relation{v.base}
 	if v.base == nil {
 		written = nil
@@ -99,6 +106,7 @@ func (w *walk) viewReads(v *view, at origin) []*catalog.Relation {
 		}
 	}
 	for _, call := range a.Calls {
+		w.builtin(call, at)
 		w.named(call.Function, at)
 	}
 	for _, name := range a.Functions {

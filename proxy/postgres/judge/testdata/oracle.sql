@@ -242,6 +242,14 @@ CREATE FUNCTION app.nested_path() RETURNS text LANGUAGE sql SET search_path = ot
 CREATE FUNCTION app.returns_customers() RETURNS SETOF customers LANGUAGE plpgsql AS $$ DECLARE c customers; BEGIN FOR c IN SELECT * FROM customers LOOP RETURN NEXT c; END LOOP; END $$;
 CREATE FUNCTION app.as_json() RETURNS json LANGUAGE sql AS 'SELECT json_agg(c) FROM v_customers c';
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, app, other TO task;
+CREATE VIEW v_xml AS SELECT query_to_xml('SELECT * FROM secrets', true, true, '') AS x;
+CREATE VIEW v_operator AS SELECT id FROM customers WHERE name OPERATOR(app.~=~) 'x';
+CREATE FUNCTION app.xml() RETURNS xml LANGUAGE plpgsql AS $$ BEGIN RETURN table_to_xml('secrets', true, true, ''); END $$;
+CREATE FUNCTION app.notifies() RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('c', (SELECT max(email) FROM public.customers)); RETURN 1; END $$;
+CREATE FUNCTION app.moves_path() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('search_path', 'other', true); RETURN (SELECT count(*) FROM bare); END $$;
+CREATE FUNCTION app.sets_path() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN SET LOCAL search_path = other; RETURN (SELECT count(*) FROM bare); END $$;
+CREATE FUNCTION app.scans(n name) RETURNS int LANGUAGE sql AS 'SELECT nextval($1::text::regclass)::int';
+GRANT SELECT ON v_xml, v_operator TO task;
 -- What only newer servers have.
 DO $$ BEGIN
 IF current_setting('server_version_num')::int >= 180000 THEN
