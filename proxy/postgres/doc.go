@@ -13,6 +13,14 @@
 // target's error by ours: so transactions and pipelines end up in just the state
 // that PostgreSQL itself would leave them in.
 //
+// An operation that is held waits in the frontend's goroutine: what came before is
+// answered, and the client is watched. Its frame stays in the read buffer, and goes out
+// from there. A COMMIT is held where what its transaction did asks for it (gate).
+//
+// The engine asks the target itself between the client's messages (own): search_path
+// and catalogs, so that names mean to the judge what they mean to the target (view), and
+// the counters that a held COMMIT is reviewed by (effects, images).
+//
 // Which text a prepared statement's name stands for is learnt from the target's
 // answers, in order, never from what a client hopes for.
 package postgres

@@ -76,7 +76,7 @@ func (f *frontend) makes(s *sql.Statement) (*statement, error) {
 		return nil, err
 	}
 	if len(statements) != 1 {
-		return nil, broken("a PREPARE of %d statements", len(statements))
+		return nil, &fault{code: codeNotSupported, message: "this PREPARE cannot be followed: use the protocol's prepared statements"}
 	}
 	made := &statement{text: s.Prepares, reading: &statements[0], epoch: f.view.epoch}
 	made.types.Store(&[]uint32{})
