@@ -233,7 +233,7 @@ const activity = `SELECT l.relation, 1, 0, 0, 0 FROM pg_locks l
 	WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.relation >= 16384
 	UNION ALL SELECT c.oid, pg_stat_get_xact_numscans(c.oid), pg_stat_get_xact_tuples_inserted(c.oid),
 	pg_stat_get_xact_tuples_updated(c.oid), pg_stat_get_xact_tuples_deleted(c.oid)
-	FROM pg_class c WHERE c.oid >= 16384 AND relkind IN ('r', 'm', 'i', 'p', 't')`
+	FROM pg_class c WHERE c.oid >= 16384 AND relkind IN ('r', 'm', 'i', 'p')`
 
 type done struct{ seen, inserted, updated, deleted int }
 
