@@ -124,6 +124,10 @@ func (b *backend) forward(n int) error {
 	}
 	err := b.client.write(held)
 	b.up.reader.Release()
+	if !b.inRows && cap(b.out) > wire.BufferSize/4 {
+		// A session that is idle keeps little.
+		b.out = nil
+	}
 	return err
 }
 
@@ -147,9 +151,6 @@ func (b *backend) row(frame wire.Frame) error {
 		return err
 	}
 	if works {
-		if b.out == nil {
-			b.out = make([]byte, 0, wire.BufferSize+wire.BufferSize/4)
-		}
 		// What is held goes first.
 		if held := b.up.reader.Held(len(frame.Raw)); len(held) > 0 {
 			if len(b.out)+len(held) > wire.BufferSize {

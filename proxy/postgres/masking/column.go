@@ -58,6 +58,19 @@ func (m *Masks) apply(dst, value []byte, c *column) (out []byte, null, same bool
 	return dst, false, true
 }
 
+// maxKept is the room that is kept from one result to the next, in bytes.
+const maxKept = 64 << 10
+
+// shrink gives up room that only large values need.
+func (m *Masks) shrink() {
+	if cap(m.scratch) > maxKept {
+		m.scratch = nil
+	}
+	if cap(m.found) > maxKept/32 {
+		m.found = nil
+	}
+}
+
 // settle adds a column's count to the others.
 func (m *Masks) settle(c *column) {
 	if c.masked > 0 {

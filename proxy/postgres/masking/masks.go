@@ -104,6 +104,9 @@ func (m *Masks) origin(c wire.Column, out []sql.Output, i int, s *sql.Statement)
 	case relation != nil && number < 0:
 		// System columns: ctid, xmin, tableoid.
 		return choice{}
+	case relation != nil && relation.ByNumber(number) == "*":
+		// The column is newer than the catalog.
+		return m.index.relations[relation.Name]
 	case relation != nil && m.index.isView(relation):
 		known := m.index.columns[c.Table][number]
 		known.join(m.index.viewColumn(relation, number))

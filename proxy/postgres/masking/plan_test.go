@@ -75,6 +75,8 @@ func TestPG9_AColumnIsMaskedByItsOriginOrByWhatTheStatementSaysOfIt(t *testing.T
 		{"SHOW server_version", []wire.Column{none}, "."},
 		{"SELECT relname || '' FROM pg_class", []wire.Column{none}, "."},
 		{"SELECT relname FROM pg_class", []wire.Column{from(1259, 2)}, "."},
+		{"SELECT id FROM orders", []wire.Column{from(ordersOID, 9)}, "x"},
+		{"SELECT note FROM plain", []wire.Column{from(plainOID, 9)}, "."},
 		// What is newer than the catalog may be anything.
 		{"SELECT e FROM newer", []wire.Column{from(30000, 1)}, "x"},
 		{"SELECT 'x' || e FROM newer", []wire.Column{none}, "x"},

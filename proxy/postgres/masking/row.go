@@ -97,6 +97,7 @@ func (p *Plan) Settle() {
 	for i := range p.columns {
 		p.masks.settle(&p.columns[i])
 	}
+	p.masks.shrink()
 }
 
 // errShort is a row that has not come whole; in a DataRow, one that lies about it.
