@@ -31,7 +31,7 @@ func (f *frontend) query(frame wire.Frame) error {
 		// Nothing but comments, if that: none of it need reach the target.
 		return f.forwardQuery(&step{kind: stepQuery}, wire.AppendQuery(nil, ""))
 	}
-	s, moves := &step{kind: stepQuery}, false
+	s, moves := newQuery(), false
 	f.gate.mixed = mixes(statements)
 	for i := range statements {
 		if err := f.judgeOne(s, statements, i, q.Text); err != nil {
