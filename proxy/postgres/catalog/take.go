@@ -48,7 +48,7 @@ func (l *loader) column(f fields) error {
 	if f[4] == "v" {
 		l.virtual[Origin{r.OID, int16(number)}] = true
 	}
-	r.Columns = append(r.Columns, Column{Number: int16(number), Name: f[2], Type: kind, Generated: f[4] != ""}) //nolint:gosec // attnum is an int2
+	r.Columns = append(r.Columns, Column{Number: int16(number), Name: f[2], Type: kind, Generated: f[4] != ""})
 	return nil
 }
 

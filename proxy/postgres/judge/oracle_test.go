@@ -362,7 +362,7 @@ func compare(r *catalog.Relation, d done, statements []sql.Statement) (violation
 	has := func(privilege string) bool {
 		for _, s := range statements {
 			for _, a := range s.Action.Access {
-				if a.Schema == r.Schema && a.Name == r.Name.Name && (privilege == "" || string(a.Privilege) == privilege) {
+				if a.Schema == r.Schema && a.Name == r.Name.Name && (privilege == "" || string(a.Privilege) == privilege || a.Privilege == "MAINTAIN") {
 					return true
 				}
 			}

@@ -130,11 +130,14 @@ func (w *walk) statement(s sql.Statement, at origin) {
 			continue
 		}
 		relation := w.snapshot.Resolve(nil, access.Schema, access.Name)
-		if relation == nil {
+		event := eventOf(a, access)
+		switch {
+		case event == none:
+		case relation != nil:
+			w.touch(relation, event, at)
+		case event != owning && event != maintaining:
 			w.missing(access, at)
-			continue
 		}
-		w.touch(relation, eventOf(a, access), at)
 	}
 	for _, use := range a.Columns {
 		w.column(use, at)
@@ -180,6 +183,12 @@ const (
 	// aboveWriting what is written there must be fit for it too.
 	above        = 'a'
 	aboveWriting = 'w'
+	// owning and maintaining are changes of the definition, and VACUUM, REFRESH and
+	// the like.
+	owning      = 'o'
+	maintaining = 'm'
+	// none is for what comes to be.
+	none = 0
 )
 
 func eventOf(a policy.Action, access policy.Access) byte {
@@ -192,12 +201,15 @@ func eventOf(a policy.Action, access policy.Access) byte {
 		}
 		return updating
 	case v1alpha1.PrivilegeDelete:
-		if a.Kind == "truncate" {
-			return truncating
-		}
 		return deleting
 	case "TRUNCATE":
 		return truncating
+	case "OWNER":
+		return owning
+	case "MAINTAIN":
+		return maintaining
+	case "CREATE":
+		return none
 	default:
 		return reading
 	}
@@ -216,8 +228,14 @@ func privilegeOf(event byte) v1alpha1.RelationPrivilege {
 		return v1alpha1.PrivilegeInsert
 	case updating:
 		return v1alpha1.PrivilegeUpdate
-	case deleting, truncating:
+	case deleting:
 		return v1alpha1.PrivilegeDelete
+	case truncating:
+		return "TRUNCATE"
+	case owning:
+		return "OWNER"
+	case maintaining:
+		return "MAINTAIN"
 	default:
 		return v1alpha1.PrivilegeSelect
 	}

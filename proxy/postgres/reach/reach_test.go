@@ -18,7 +18,7 @@ var path = []string{"pg_catalog", "public"}
 func table(oid uint32, name string, columns ...string) *catalog.Relation {
 	r := &catalog.Relation{OID: oid, Name: catalog.Name{Schema: "public", Name: name}, Kind: 'r'}
 	for i, column := range columns {
-		r.Columns = append(r.Columns, catalog.Column{Number: int16(i + 1), Name: column, Type: 25}) //nolint:gosec // a handful
+		r.Columns = append(r.Columns, catalog.Column{Number: int16(i + 1), Name: column, Type: 25})
 	}
 	return r
 }

@@ -27,7 +27,19 @@ func (w *walk) touch(r *catalog.Relation, event byte, at origin) {
 	if event == above || event == aboveWriting {
 		return
 	}
-	if r.Kind == 'v' {
+	switch {
+	case event == owning || event == maintaining:
+		if r.Kind == 'm' {
+			w.viewReads(w.view(r), at.through("%s", name))
+		}
+		w.parts(r, event, at.through("a part of %s", name))
+		for _, reference := range r.References {
+			if other := w.snapshot.Relation(reference.Relation); other != nil {
+				w.touch(other, above, at.through("a foreign key of %s", name))
+			}
+		}
+		return
+	case r.Kind == 'v':
 		w.throughView(r, event, at)
 		w.fire(r, event, at)
 		w.draw(r, event)

@@ -250,6 +250,16 @@ CREATE FUNCTION app.moves_path() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN PER
 CREATE FUNCTION app.sets_path() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN SET LOCAL search_path = other; RETURN (SELECT count(*) FROM bare); END $$;
 CREATE FUNCTION app.scans(n name) RETURNS int LANGUAGE sql AS 'SELECT nextval($1::text::regclass)::int';
 GRANT SELECT ON v_xml, v_operator TO task;
+-- What the role itself owns.
+CREATE TABLE own_table (id int PRIMARY KEY, v text);
+CREATE TABLE own_child (id int REFERENCES own_table ON DELETE CASCADE);
+CREATE TABLE own_parts (id int, v text) PARTITION BY LIST (id);
+CREATE TABLE own_parts_1 PARTITION OF own_parts FOR VALUES IN (1);
+CREATE MATERIALIZED VIEW own_mails AS SELECT mail FROM v_customers;
+CREATE SEQUENCE own_sequence;
+ALTER TABLE own_table OWNER TO task; ALTER TABLE own_child OWNER TO task; ALTER TABLE own_parts OWNER TO task; ALTER TABLE own_parts_1 OWNER TO task;
+ALTER MATERIALIZED VIEW own_mails OWNER TO task; ALTER SEQUENCE own_sequence OWNER TO task;
+GRANT CREATE ON SCHEMA public TO task; GRANT REFERENCES ON ALL TABLES IN SCHEMA public TO task;
 -- What only newer servers have.
 DO $$ BEGIN
 IF current_setting('server_version_num')::int >= 180000 THEN
