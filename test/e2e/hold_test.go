@@ -69,6 +69,7 @@ func TestHOLD_AStatementWaitsInsidePsqlForItsReviewer(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t)
 	watch := l.Watch(t, l.Alice)
+	watch.Out.Await(t, 0, "NAME", harness.Patience)
 	statement := "UPDATE " + l.table + " SET paid = true;"
 	l.psql.Send(t, statement)
 	review, told := l.psql.Held(t)
