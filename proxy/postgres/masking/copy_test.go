@@ -66,7 +66,7 @@ var binaryHeader = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 func TestPG9_CopyIsMaskedInEveryFormatHoweverItIsCut(t *testing.T) {
 	t.Parallel()
 	four := []byte{0, 0, 0, 4}
-	constant := v1alpha1.Mask{How: v1alpha1.MaskConstant, Constant: pointer("a\tb\\,\"c\"\n'd';")}
+	constant := v1alpha1.Mask{How: v1alpha1.MaskConstant, Constant: new("a\tb\\,\"c\"\n'd';")}
 	for _, c := range []struct {
 		text, in, want string
 		how            v1alpha1.Mask

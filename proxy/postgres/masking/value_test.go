@@ -41,8 +41,6 @@ func numeric(text string) pgtype.Numeric {
 	return n
 }
 
-func pointer[T any](v T) *T { return &v }
-
 // encoded is the samples in both formats, where pgx knows how.
 func encoded(t *testing.T, check func(oid uint32, format int16, value []byte)) {
 	t.Helper()
@@ -87,7 +85,7 @@ func TestPG9_EveryMaskedValueIsLegalForItsTypeAndFormat(t *testing.T) {
 		redact, {How: v1alpha1.MaskNull}, {How: v1alpha1.MaskHash}, {How: v1alpha1.MaskPartial, KeepLast: 4}, {How: v1alpha1.MaskPartial, KeepLast: 1},
 	}
 	for _, constant := range constants {
-		hows = append(hows, v1alpha1.Mask{How: v1alpha1.MaskConstant, Constant: pointer(constant)})
+		hows = append(hows, v1alpha1.Mask{How: v1alpha1.MaskConstant, Constant: new(constant)})
 	}
 	for _, how := range hows {
 		m := masks(t, columns(how, "email"))
@@ -117,7 +115,7 @@ func TestPG9_WhatDetectorsLeaveIsLegalForItsTypeAndFormat(t *testing.T) {
 	forms := []v1alpha1.Detect{v1alpha1.DetectEmail, v1alpha1.DetectPaymentCard, v1alpha1.DetectIPAddress}
 	for _, how := range []v1alpha1.Mask{
 		redact, {How: v1alpha1.MaskNull}, {How: v1alpha1.MaskHash}, {How: v1alpha1.MaskPartial, KeepLast: 4},
-		{How: v1alpha1.MaskConstant, Constant: pointer(`a "quoted", \ one`)}, {How: v1alpha1.MaskConstant, Constant: pointer("7")},
+		{How: v1alpha1.MaskConstant, Constant: new(`a "quoted", \ one`)}, {How: v1alpha1.MaskConstant, Constant: new("7")},
 	} {
 		m := masks(t, detectors(how, forms...))
 		hits := 0
