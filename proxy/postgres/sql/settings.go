@@ -53,6 +53,10 @@ func (s *statement) setting(name string) {
 // readingRestsOn are the settings without which texts are not what they look like.
 var readingRestsOn = set("standard_conforming_strings", "client_encoding")
 
+// dumped are values that pg_dump gives a setting that it takes from pg_settings:
+// neither readable as off nor as an encoding, so no reading rests on it.
+var dumped = set("view, foreign-table", "view", "foreign-table")
+
 // setTransaction takes what BEGIN takes too, and no snapshot of another session.
 func (s *statement) setTransaction(stmt *pg_query.VariableSetStmt) {
 	if stmt.Name != "TRANSACTION" && stmt.Name != "SESSION CHARACTERISTICS" {
@@ -75,7 +79,10 @@ func (s *statement) setTransaction(stmt *pg_query.VariableSetStmt) {
 func (s *statement) setConfig(call *pg_query.FuncCall) {
 	s.beyond("the function set_config, behind which a policy cannot see")
 	if len(call.GetArgs()) < 2 || call.Args[0].GetAConst().GetSval() == nil {
-		s.refuse("set_config of a setting that is not named by a literal")
+		if len(call.GetArgs()) < 2 || !dumped[call.Args[1].GetAConst().GetSval().GetSval()] {
+			s.refuse("set_config of a setting that is not named by a literal")
+		}
+		s.setting("*")
 		return
 	}
 	name := strings.ToLower(call.Args[0].GetAConst().GetSval().GetSval())
