@@ -23,6 +23,7 @@ func (w *walk) named(name string, at origin) {
 	schema, function, _ := strings.Cut(name, ".")
 	overloads := w.snapshot.Functions(nil, schema, function)
 	if len(overloads) == 0 && schema != "pg_catalog" && schema != "information_schema" {
+		w.found.missing = true
 		w.calls[policy.Call{Function: name, Opaque: true, Via: at.via}] = true
 		w.conceal("function %s is not in the target's catalog as this session has read it", name)
 	}

@@ -19,6 +19,8 @@ type found struct {
 	sequences map[string]bool
 	// opaque is the first thing that could not be looked into.
 	opaque string
+	// missing says that the catalog lacks something.
+	missing bool
 }
 
 type accessKey struct {
@@ -75,7 +77,7 @@ func (w *walk) result(s sql.Statement) sql.Statement {
 	if len(a.Sequences) == len(s.Action.Sequences) {
 		a.Sequences = s.Action.Sequences
 	}
-	s.Action = a
+	s.Action, s.Missing = a, w.found.missing
 	switch {
 	case a.Opaque != "" && len(a.Calls) > 0:
 		s.MovesPath, s.MovesCatalog = true, true

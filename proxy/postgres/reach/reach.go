@@ -164,6 +164,7 @@ func (w *walk) missing(access policy.Access, at origin) {
 		return
 	}
 	if access.Schema != "pg_catalog" && access.Schema != "information_schema" {
+		w.found.missing = true
 		w.conceal("%s.%s is not in the target's catalog as this session has read it", access.Schema, access.Name)
 	}
 	if !at.top {

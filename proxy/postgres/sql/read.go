@@ -41,6 +41,11 @@ type Statement struct {
 	// MovesPath says that search_path may be another one afterwards, MovesCatalog
 	// that relations, columns or functions may be.
 	MovesPath, MovesCatalog bool
+	// Missing says that it touches a relation or function that the catalog does not
+	// have: the target's may be newer.
+	Missing bool
+	// Chains says that a COMMIT or ROLLBACK begins the next transaction.
+	Chains bool
 	// SyntaxError is what PostgreSQL's parser says, with the position in characters
 	// from 1; only for a text that it does not read.
 	SyntaxError string
@@ -83,6 +88,7 @@ func Read(text string, in Session) []Statement {
 		read.Action.Statements, read.Action.Position = len(tree.Stmts), i
 		read.Outputs, read.Node, read.Prepares = s.outputs, s.node, s.prepares
 		read.MovesPath, read.MovesCatalog = s.movesPath, s.movesCatalog
+		read.Chains = raw.GetStmt().GetTransactionStmt().GetChain()
 	}
 	return statements
 }
