@@ -16,6 +16,8 @@ const (
 	// freshFor is how long what the catalogs said is taken for true, as far as others
 	// may have changed them.
 	freshFor = time.Minute
+	// recheckAfter is how old they are at least when they are read for a missing name.
+	recheckAfter = time.Second
 	// lookTimeout bounds reading them.
 	lookTimeout = 20 * time.Second
 )
@@ -222,6 +224,13 @@ func (f *frontend) look(aged bool, status byte) error {
 
 // temporary says whether a schema is one of a session's own relations.
 func temporary(schema string) bool { return len(schema) > 8 && schema[:8] == "pg_temp_" }
+
+// outdated says whether statements name what others may have made since the catalogs
+// were read. A name that is not there is looked for again at a bounded rate.
+func (v *view) outdated(statements []sql.Statement) bool {
+	missing := slices.ContainsFunc(statements, func(s sql.Statement) bool { return s.Missing })
+	return missing && v.followed && !v.movedCatalog && within(0).Sub(v.read) > recheckAfter
+}
 
 // moves follows a statement that is about to be sent.
 func (v *view) moves(s *sql.Statement) {
