@@ -206,11 +206,27 @@ func (f *frontend) family(relation policy.Access) ([]catalog.Name, error) {
 	return family, nil
 }
 
+// isMasked says whether a column has a mask, or is generated from one that has.
 func (f *frontend) isMasked(family []catalog.Name, column string) bool {
 	masks := f.session.Masks()
-	return masks.HasColumns() && slices.ContainsFunc(family, func(name catalog.Name) bool {
-		_, ok := masks.Column(name.Schema, name.Name, column)
-		return ok
+	if !masks.HasColumns() {
+		return false
+	}
+	named := func(column string) bool {
+		return slices.ContainsFunc(family, func(name catalog.Name) bool {
+			_, ok := masks.Column(name.Schema, name.Name, column)
+			return ok
+		})
+	}
+	return named(column) || slices.ContainsFunc(family, func(name catalog.Name) bool {
+		relation := f.view.Catalog.Resolve(nil, name.Schema, name.Name)
+		if relation == nil || relation.Column(column) == nil {
+			return false
+		}
+		from := relation.Column(column).From
+		return slices.ContainsFunc(relation.Columns, func(c catalog.Column) bool {
+			return slices.Contains(from, c.Number) && named(c.Name)
+		})
 	})
 }
 
