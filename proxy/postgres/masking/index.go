@@ -16,7 +16,7 @@ type index struct {
 	// relation that they inherit from or that inherits from theirs.
 	columns map[uint32]map[int16]choice
 	// views are the strictest masks of what a view depends on, for each that depends
-	// on a masked column.
+	// on a relation with a masked column.
 	views map[uint32]choice
 	// viewColumns are those of their columns, as far as they were asked for; nil is a
 	// view whose query does not tell.
@@ -40,16 +40,13 @@ func newIndex(set *mask.Set, snapshot *catalog.Snapshot) *index {
 		for _, relation := range snapshot.Relations {
 			x.own(relation)
 		}
+		for oid := range x.columns {
+			x.name(snapshot.Relation(oid), x.row(oid))
+		}
 		for _, relation := range snapshot.Relations {
 			if x.isView(relation) {
 				x.view(relation, map[uint32]bool{})
 			}
-		}
-		for oid := range x.columns {
-			x.name(snapshot.Relation(oid), x.row(oid))
-		}
-		for oid, c := range x.views {
-			x.name(snapshot.Relation(oid), c)
 		}
 	}
 	for _, relation := range set.Relations() {
@@ -110,7 +107,9 @@ func (x *index) isView(relation *catalog.Relation) bool {
 	return relation.Kind == 'v' || relation.Kind == 'm'
 }
 
-// view is the strictest mask of what a view depends on, through views of views.
+// view is the strictest mask of what a view depends on, through views of views. The
+// dependencies that PostgreSQL keeps name columns, and do not name whole rows where
+// they name a column beside: so any relation counts whole.
 func (x *index) view(relation *catalog.Relation, seen map[uint32]bool) choice {
 	if relation == nil || seen[relation.OID] {
 		return choice{}
@@ -120,21 +119,21 @@ func (x *index) view(relation *catalog.Relation, seen map[uint32]bool) choice {
 	}
 	seen[relation.OID] = true
 	var c choice
+	for _, own := range x.columns[relation.OID] {
+		c.join(own)
+	}
 	for _, origin := range relation.Reads {
 		read := x.snapshot.Relation(origin.Relation)
-		switch {
-		case read == nil:
-		case x.isView(read):
+		if read != nil && x.isView(read) {
 			c.join(x.view(read, seen))
-			c.join(x.columns[read.OID][origin.Column])
-		case origin.Column == 0:
+		}
+		if read != nil {
 			c.join(x.row(read.OID))
-		default:
-			c.join(x.columns[read.OID][origin.Column])
 		}
 	}
 	if c.made {
 		x.views[relation.OID] = c
+		x.name(relation, c)
 	}
 	return c
 }
