@@ -26,8 +26,13 @@ func (s *statement) call(node *pg_query.FuncCall, p *place, into *columns) {
 		into.add(arguments.list...)
 		return
 	}
-	if s.function(parts(node.Funcname), node, len(node.Args)) {
+	names := parts(node.Funcname)
+	if s.function(names, node, len(node.Args)) {
 		s.use(arguments.list, policy.UseCall)
+	}
+	if len(names) > 0 && returnsSet[names[len(names)-1]] {
+		// How many rows come is said by its arguments.
+		s.use(arguments.list, policy.UseFilter)
 	}
 	into.add(arguments.list...)
 }

@@ -47,6 +47,14 @@ var knownEffects = set(
 	"pg_import_system_collations", "pg_nextoid", "gin_clean_pending_list", "brin_summarize_new_values", "brin_summarize_range", "brin_desummarize_range",
 )
 
+// returnsSet are PostgreSQL's harmless functions that give any number of rows.
+var returnsSet = set(
+	"aclexplode", "generate_series", "generate_subscripts", "json_array_elements", "json_array_elements_text", "json_each", "json_each_text",
+	"json_object_keys", "json_populate_recordset", "json_to_recordset", "jsonb_array_elements", "jsonb_array_elements_text", "jsonb_each",
+	"jsonb_each_text", "jsonb_object_keys", "jsonb_path_query", "jsonb_path_query_tz", "jsonb_populate_recordset", "jsonb_to_recordset",
+	"regexp_matches", "regexp_split_to_table", "string_to_table", "ts_debug", "ts_parse", "ts_token_type", "txid_snapshot_xip", "unnest",
+)
+
 //go:generate sh -c "psql -XAtq -f catalog.sql > catalog.txt"
 
 // catalogText is what a PostgreSQL 15 server has in pg_catalog; catalog.sql makes

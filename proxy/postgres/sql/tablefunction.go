@@ -2,6 +2,8 @@ package sql
 
 import (
 	pg_query "github.com/pganalyze/pg_query_go/v6"
+
+	"github.com/sallyport/sallyport/internal/policy"
 )
 
 // tableFunctions is functions in FROM. What their columns are is known where they
@@ -17,6 +19,8 @@ func (s *statement) tableFunctions(node *pg_query.RangeFunction, p *place) *item
 		}
 		var read columns
 		s.expr(list[0], p, &read)
+		// How many rows come is said by its arguments.
+		s.use(read.list, policy.UseFilter)
 		called := lastName(list[0])
 		if name == "" {
 			name = called
