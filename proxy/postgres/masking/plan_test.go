@@ -1,6 +1,7 @@
 package masking_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -218,6 +219,23 @@ func TestPG2_ARowThatLiesIsRefused(t *testing.T) {
 		if _, err := m.Result(columns, nil).Row(nil, []byte(row)); !errors.Is(err, wire.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestPG11_AValueFullOfFindingsDoesNotGrowWithoutBound(t *testing.T) {
+	t.Parallel()
+	m := masks(t, detectors(v1alpha1.Mask{How: v1alpha1.MaskConstant, Constant: new(strings.Repeat("x", 256))}, v1alpha1.DetectEmail))
+	plan := m.Result([]wire.Column{from(plainOID, 2), from(plainOID, 2)}, nil)
+	row, err := plan.Row(nil, dataRow(bytes.Repeat([]byte("a@b.co "), 1<<20), bytes.Repeat([]byte("nothing here "), 1<<20)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := values(t, row); got[0] != nil || len(got[1]) != 13<<20 {
+		t.Errorf("%d and %d bytes", len(got[0]), len(got[1]))
+	}
+	plan.Settle()
+	if counts := m.Take(); counts["crowded value"] != 1 {
+		t.Error(counts)
 	}
 }
 

@@ -1,6 +1,7 @@
 package masking
 
 import (
+	"github.com/sallyport/sallyport/internal/mask"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 )
 
@@ -56,6 +57,11 @@ func (m *Masks) Report(dst []byte, messageType byte, body []byte, guarded bool) 
 	for i, field := range fields {
 		switch field.Code {
 		case fieldSeverity, fieldPlainSeverity, fieldCode, fieldPosition, fieldInnerPosition, fieldLine:
+			continue
+		}
+		if m.crowded(field.Value) {
+			m.counts["crowded value"]++
+			fields[i].Value, changed = []byte(mask.Redacted), true
 			continue
 		}
 		if m.set.Detects() && m.finds(field.Value) {

@@ -13,8 +13,29 @@ import (
 // minDigits is the shortest number that any detector knows.
 const minDigits = 7
 
+// A value may hold so many findings that what takes their place is many times as
+// large. Of a long one they are counted window by window first.
+const (
+	scanWindow  = 1 << 20
+	maxFindings = 1 << 17
+)
+
+// crowded says whether a value holds more findings than are masked one by one.
+func (m *Masks) crowded(value []byte) bool {
+	count := 0
+	for at := 0; len(value) > scanWindow && at < len(value) && count <= maxFindings; at += scanWindow {
+		m.finds(value[at:min(at+scanWindow, len(value))])
+		count += len(m.found)
+	}
+	return count > maxFindings
+}
+
 // scan masks what detectors find in a value of a type that may hold text.
 func (m *Masks) scan(dst, value []byte, c *column) (out []byte, null, same bool) {
+	if m.crowded(value) {
+		m.counts["crowded value"]++
+		return dst, true, false
+	}
 	switch c.class {
 	case classText, classXML:
 		return m.scanText(dst, value)
