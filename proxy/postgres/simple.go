@@ -148,6 +148,13 @@ func (f *frontend) read(text string) ([]sql.Statement, error) {
 	if epoch != f.view.epoch {
 		statements = f.judge.Read(text, f.view.Session)
 	}
+	if known && f.view.outdated(statements) {
+		f.view.movedCatalog = true
+		if known, err = f.follow(); err != nil {
+			return nil, err
+		}
+		statements = f.judge.Read(text, f.view.Session)
+	}
 	if !known {
 		statements = slices.Clone(statements)
 		for i := range statements {

@@ -16,8 +16,6 @@ const (
 	// freshFor is how long what the catalogs said is taken for true, as far as others
 	// may have changed them.
 	freshFor = time.Minute
-	// recheckAfter is how old they are at least when they are read for a missing name.
-	recheckAfter = time.Second
 	// lookTimeout bounds reading them.
 	lookTimeout = 20 * time.Second
 )
@@ -226,10 +224,9 @@ func (f *frontend) look(aged bool, status byte) error {
 func temporary(schema string) bool { return len(schema) > 8 && schema[:8] == "pg_temp_" }
 
 // outdated says whether statements name what others may have made since the catalogs
-// were read. A name that is not there is looked for again at a bounded rate.
+// were read.
 func (v *view) outdated(statements []sql.Statement) bool {
-	missing := slices.ContainsFunc(statements, func(s sql.Statement) bool { return s.Missing })
-	return missing && v.followed && !v.movedCatalog && within(0).Sub(v.read) > recheckAfter
+	return v.followed && slices.ContainsFunc(statements, func(s sql.Statement) bool { return s.Missing })
 }
 
 // moves follows a statement that is about to be sent.

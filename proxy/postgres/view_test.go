@@ -97,3 +97,13 @@ func TestTheCatalogIsReadInUTF8WhateverTheClientSpeaks(t *testing.T) {
 	expect(t, r.say("SELECT 1", "BEGIN", "CREATE TEMP TABLE mine (n int)", "SELECT * FROM mine"),
 		"columns", "row 1", "SELECT 1", "ready I", "BEGIN", "ready T", "CREATE TABLE", "ready T", "ERROR 0A000", "ready E")
 }
+
+func TestWhatOthersMakeMeanwhileIsSeenWhenItIsNamed(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, change{policy: ruled})
+	r := p.ready(t)
+	expect(t, r.say("SELECT 1"), "columns", "row 1", "SELECT 1", "ready I")
+	target.Exec(t, "orders", "CREATE VIEW later1 AS SELECT * FROM salaries; CREATE VIEW later2 AS SELECT * FROM salaries; GRANT SELECT ON later1, later2 TO by_scram")
+	expect(t, r.say("SELECT * FROM later1"), "ERROR 42501", "ready I")
+	expect(t, r.say("BEGIN", "SELECT * FROM later2"), "BEGIN", "ready T", "ERROR 42501", "ready E")
+}
