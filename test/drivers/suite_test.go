@@ -1,16 +1,15 @@
 package drivers
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -96,17 +95,27 @@ type report struct {
 	words map[string]string
 }
 
-// run runs all tests in an environment, package after package, and once more, alone,
-// what failed: suites have tests that a busy machine fails.
+// run runs all tests in an environment, package after package. What failed runs once
+// more, alone, since suites have tests that a busy machine fails; and so does what a
+// test that took its program down left out.
 func (c compiled) run(t testing.TB, environment []string) report {
 	t.Helper()
 	all := report{outcomes{}, map[string]string{}}
 	for _, name := range c.packages {
 		got := c.start(t, name, environment, c.choose...)
+		for range maxDeaths {
+			left := c.left(t, name, got)
+			if len(left) == 0 {
+				break
+			}
+			got.take(c.start(t, name, environment, "-test.run", exactly(left...)))
+		}
 		for _, test := range got.failed() {
 			again := c.start(t, name, environment, "-test.run", exactly(test))
-			maps.Copy(got.outcomes, again.outcomes)
-			maps.Copy(got.words, again.words)
+			if again.outcomes[test] == "pass" {
+				t.Logf("%s/%s: %s failed once, and passed alone", c.name, name, test)
+			}
+			got.take(again)
 		}
 		for test, outcome := range got.outcomes {
 			full := strings.TrimSpace(name + " " + test)
@@ -114,6 +123,44 @@ func (c compiled) run(t testing.TB, environment []string) report {
 		}
 	}
 	return all
+}
+
+// maxDeaths is how many tests of a package may take their program down.
+const maxDeaths = 4
+
+// left are the top-level tests that should have run, and did not.
+func (c compiled) left(t testing.TB, name string, got report) []string {
+	t.Helper()
+	list := exec.Command(filepath.Join(c.folder, name, program), append([]string{"-test.list", "."}, c.choose...)...)
+	list.Dir = filepath.Join(c.folder, name)
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("list the tests of %s/%s: %v", c.name, name, err)
+	}
+	run, skip := regexp.MustCompile(c.flag("-test.run")), c.flag("-test.skip")
+	var left []string
+	for _, test := range strings.Fields(string(out)) {
+		if strings.HasPrefix(test, "Benchmark") || !run.MatchString(test) || skip != "" && regexp.MustCompile(skip).MatchString(test) {
+			continue
+		}
+		if _, ran := got.outcomes[test]; !ran {
+			left = append(left, test)
+		}
+	}
+	return left
+}
+
+// flag is the value of a flag that chooses tests, "" without it.
+func (c compiled) flag(name string) string {
+	if i := slices.Index(c.choose, name); i >= 0 {
+		return c.choose[i+1]
+	}
+	return ""
+}
+
+func (r report) take(other report) {
+	maps.Copy(r.outcomes, other.outcomes)
+	maps.Copy(r.words, other.words)
 }
 
 // failed are the top-level tests that failed.
@@ -128,8 +175,8 @@ func (o outcomes) failed() []string {
 	return list
 }
 
-// exactly is the pattern of that top-level test.
-func exactly(test string) string { return "^" + test + "$" }
+// exactly is the pattern of those top-level tests.
+func exactly(tests ...string) string { return "^(" + strings.Join(tests, "|") + ")$" }
 
 // start runs one package's tests as a user who is not root.
 func (c compiled) start(t testing.TB, name string, environment []string, arguments ...string) report {
@@ -191,42 +238,36 @@ func own(t testing.TB, user, path string) {
 	}
 }
 
-// parse reads a test program's output as `go test -json` does. A test that began and
-// has no end (its program died) failed.
+// mark begins what the testing package says of a test, with -test.v=test2json.
+const mark = "\x16"
+
+// parse reads a test program's output. A test that began and has no end (its program
+// died) failed.
 func parse(t testing.TB, output string) report {
 	t.Helper()
-	file, err := os.Open(output)
+	content, err := os.ReadFile(output)
 	if err != nil {
 		t.Fatal(err)
-	}
-	defer func() { _ = file.Close() }()
-	command := exec.Command("go", "tool", "test2json")
-	command.Stdin = file
-	events, err := command.Output()
-	if err != nil {
-		t.Fatalf("read the output of the tests: %v", err)
 	}
 	got := report{outcomes{}, map[string]string{}}
-	lines := bufio.NewScanner(strings.NewReader(string(events)))
-	lines.Buffer(nil, 64<<20)
-	for lines.Scan() {
-		var event struct{ Action, Test, Output string }
-		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-			t.Fatal(fmt.Errorf("read the output of the tests: %w", err))
+	now := ""
+	for _, part := range strings.Split(string(content), mark) {
+		line, said, _ := strings.Cut(part, "\n")
+		fields := strings.Fields(line)
+		if len(fields) >= 3 && (fields[0] == "===" || fields[0] == "---") {
+			now = fields[2]
+			switch fields[1] {
+			case "RUN":
+				got.outcomes[now] = "fail"
+			case "PASS:", "FAIL:", "SKIP:":
+				got.outcomes[now] = strings.ToLower(strings.TrimSuffix(fields[1], ":"))
+			}
+		} else {
+			said = part
 		}
-		if len(got.words[event.Test]) < maxWords {
-			got.words[event.Test] += event.Output
+		if len(got.words[now]) < maxWords {
+			got.words[now] += said
 		}
-		switch {
-		case event.Test == "":
-		case event.Action == "run":
-			got.outcomes[event.Test] = "fail"
-		case slices.Contains([]string{"pass", "fail", "skip"}, event.Action):
-			got.outcomes[event.Test] = event.Action
-		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
 	}
 	return got
 }
