@@ -102,7 +102,7 @@ func (f *frontend) bind(frame wire.Frame) error {
 	if prepared == nil {
 		return f.refuse(name, noStatement(b.Statement))
 	}
-	made := &portal{reading: prepared.reading, text: prepared.text}
+	made := &portal{reading: prepared.reading}
 	if made.reading, err = f.again(prepared); err != nil {
 		return f.refuse(name, err)
 	}
@@ -204,7 +204,7 @@ func (f *frontend) execute(frame wire.Frame) error {
 	}
 	s := &step{kind: stepExecute, portal: bound, operations: bound.operations(), readings: bound.readings(), formats: bound.formats(), copyIn: bound.copyIn(), makes: bound.made()}
 	if bound.reading != nil {
-		f.runs(bound.reading, bound.text)
+		f.runs(bound.reading)
 	}
 	if err := f.shape(e.Portal, bound); err != nil {
 		return err

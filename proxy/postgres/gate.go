@@ -50,6 +50,8 @@ type deeds struct {
 	texts []string
 	bytes int
 	more  int
+	// newest is the text kept last, of the message that is being judged.
+	newest string
 	// named are relations that a statement has changed alone, in that order.
 	named []policy.Access
 	// savepoints and copies say that it had some; others are kinds whose effects no
@@ -82,8 +84,9 @@ func (f *frontend) enter(kind string) error {
 	if number != f.gate.number {
 		f.gate.number, f.gate.baseline, f.gate.by, f.gate.did = number, nil, nil, deeds{}
 	}
-	// What sets a transaction up must come before its first query.
-	if status != wire.StatusOpen || f.gate.baseline != nil || controls(kind) || sets(kind) {
+	// What sets a transaction up must come before its first query. A savepoint comes
+	// after the gate: going back to it would take the gate's settings back.
+	if status != wire.StatusOpen || f.gate.baseline != nil || controls(kind) && kind != "savepoint" || sets(kind) {
 		return nil
 	}
 	if err := f.settle(); err != nil {
@@ -213,7 +216,11 @@ func (d *deeds) note(action *policy.Action, operation *session.Operation) {
 			d.others = append(d.others, action.Kind)
 		}
 	}
-	if !locks(action) || controls(action.Kind) || action.Position > 0 {
+	if action.Position == 0 {
+		d.newest = ""
+	}
+	// What stands first in a message may be shown with all of it.
+	if !matters(action) || strings.Contains(d.newest, operation.Text) {
 		return
 	}
 	text := operation.Text
@@ -224,7 +231,14 @@ func (d *deeds) note(action *policy.Action, operation *session.Operation) {
 		d.more++
 		return
 	}
+	d.newest = operation.Text
 	d.texts = append(d.texts, strings.TrimRight(text, "; \t\r\n"))
+}
+
+// matters says whether reviewers should read a statement: one that only reads by what
+// is known of it does not.
+func matters(action *policy.Action) bool {
+	return !controls(action.Kind) && (locks(action) || action.Opaque != "" || len(action.Functions) > 0)
 }
 
 // maxNamed bounds the relations that reviewers see rows of.

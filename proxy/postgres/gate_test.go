@@ -174,6 +174,66 @@ func TestEveryWayToCommitIsHeld(t *testing.T) {
 	}
 }
 
+// What writes is shown wherever it stands in its message, and once.
+func TestReviewersOfACommitReadEveryWrite(t *testing.T) {
+	t.Parallel()
+	const first, second = "UPDATE payments SET amount = 5 WHERE id = 180", "INSERT INTO ledger VALUES (180, 'shown')"
+	long := "SELECT '" + strings.Repeat("x", maxRepeated) + "'; "
+	p := gated(t)
+	for name, c := range map[string]struct{ message, want string }{
+		"behind a read":      {"SELECT 1; " + first + "; " + second, "SELECT 1; " + first + "; " + second + ";\nCOMMIT"},
+		"behind a long read": {long + first + "; " + second, first + ";\n" + second + ";\nCOMMIT"},
+		"first":              {first + "; SELECT 1; " + second, first + "; SELECT 1; " + second + ";\nCOMMIT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := p.ready(t)
+			r.say("BEGIN", c.message)
+			r.write(query("COMMIT"))
+			held := p.Reviewers.Next(t)
+			if held.Operation.Text != c.want {
+				t.Errorf("%q, not %q", held.Operation.Text, c.want)
+			}
+			held.Deny("no")
+			expect(t, r.quiet(), "ERROR 42501", "ready I")
+		})
+	}
+}
+
+// Going back to a savepoint takes nothing of the gate's back, and reviewers hear of it.
+func TestASavepointBeforeTheFirstStatementIsBehindTheGate(t *testing.T) {
+	t.Parallel()
+	p := gated(t)
+	r := p.ready(t)
+	r.say("BEGIN", "SAVEPOINT a", "UPDATE payments SET amount = 5 WHERE id = 181", "ROLLBACK TO a")
+	if got := r.say("SHOW lock_timeout"); !slices.Contains(got, "row 5s") {
+		t.Error(got)
+	}
+	r.say("UPDATE payments SET amount = 6 WHERE id = 181")
+	r.write(query("COMMIT"))
+	held := p.Reviewers.Next(t)
+	if !strings.Contains(strings.Join(held.Operation.Warnings, "\n"), "savepoints") {
+		t.Error(held.Operation.Warnings)
+	}
+	held.Deny("no")
+	expect(t, r.quiet(), "ERROR 42501", "ready I")
+}
+
+// What a rule asks of the transaction is told by the statement, not by its comments.
+func TestACommentChainsNoTransaction(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, change{policy: payments(v1alpha1.EffectDeny, func(s *v1alpha1.AccessPolicySpec) {
+		s.Rules[0].When = "!session.inTransaction && action.kind == 'update'"
+	})})
+	const update = "UPDATE payments SET amount = 5 WHERE id = 182"
+	r := p.ready(t)
+	expect(t, r.say("BEGIN", "COMMIT /* AND CHAIN */; "+update), "BEGIN", "ready T", "ERROR 42501", "ready E")
+	expect(t, r.say("ROLLBACK", "BEGIN"), "ROLLBACK", "ready I", "BEGIN", "ready T")
+	r.write(parse("", "COMMIT -- AND CHAIN"), bind("", ""), execute("", 0), parse("", update), bind("", ""), execute("", 0), syncUp())
+	expect(t, r.quiet(), "parsed", "bound", "COMMIT", "ERROR 42501", "ready I")
+	expect(t, r.say("BEGIN", "COMMIT AND/**/CHAIN; "+update, "ROLLBACK"),
+		"BEGIN", "ready T", "COMMIT", "UPDATE 1", "ready T", "ROLLBACK", "ready I")
+}
+
 // A chained transaction is another one: it has a baseline of its own.
 func TestAChainedTransactionIsHeldByItself(t *testing.T) {
 	t.Parallel()

@@ -39,7 +39,7 @@ func (f *frontend) query(frame wire.Frame) error {
 		}
 		moves = moves || movesPortals(&s.readings[i].Action)
 		if len(statements) > 1 {
-			f.runs(s.readings[i], q.Text)
+			f.runs(s.readings[i])
 		}
 	}
 	if moves {
@@ -51,7 +51,7 @@ func (f *frontend) query(frame wire.Frame) error {
 				return f.refuseQuery(s, err)
 			}
 		}
-		f.runs(s.readings[0], q.Text)
+		f.runs(s.readings[0])
 	}
 	// The frame may have moved while it was held.
 	return f.forwardQuery(s, f.client.reader.Held(0))

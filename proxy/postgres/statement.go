@@ -25,8 +25,6 @@ type portal struct {
 	operation int64
 	// reading of its statement; nil for an empty text.
 	reading *sql.Statement
-	// text of it.
-	text string
 	// makes is the statement that its PREPARE makes, runs the one that its EXECUTE runs.
 	makes, runs *statement
 	// executes is that one's name.

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"regexp"
 	"time"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
@@ -52,23 +51,20 @@ func (f *frontend) status() byte {
 }
 
 // runs follows a statement that is about to be sent.
-func (f *frontend) runs(s *sql.Statement, text string) {
+func (f *frontend) runs(s *sql.Statement) {
 	f.view.moves(s)
 	action := &s.Action
 	switch action.Kind {
 	case "begin":
 		f.transaction = transaction{segment: f.segment, open: true}
 	case "commit", "rollback", "prepare transaction":
-		f.transaction = transaction{segment: f.segment, open: chain.MatchString(text)}
+		f.transaction = transaction{segment: f.segment, open: s.Chains}
 	default:
 		if f.ruled && f.transaction.wrote.IsZero() && locks(action) {
 			f.transaction.wrote = time.Now() //nolint:forbidigo // for a reviewer's eyes
 		}
 	}
 }
-
-// chain finds COMMIT or ROLLBACK that begin the next transaction.
-var chain = regexp.MustCompile(`(?i)\bAND\s+CHAIN\b`)
 
 // ends says whether an action may end the transaction that it runs in.
 func ends(kind string) bool {
