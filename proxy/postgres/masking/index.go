@@ -165,6 +165,9 @@ func (x *index) touched(schema, name string) choice {
 	return x.relation(schema, name)
 }
 
+// systemColumns are those that every table has; they hold no value of a user's.
+var systemColumns = []string{"tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"}
+
 // use is the mask of a column that a statement names; "*" is any of the relation's.
 func (x *index) use(u policy.ColumnUse) choice {
 	if m, ok := x.set.Column(u.Schema, u.Relation, u.Column); ok {
@@ -179,7 +182,11 @@ func (x *index) use(u policy.ColumnUse) choice {
 		return whole
 	}
 	column := relation.Column(u.Column)
-	if column == nil {
+	switch {
+	case column != nil:
+	case slices.Contains(systemColumns, u.Column):
+		return choice{}
+	default:
 		return whole
 	}
 	c := x.columns[relation.OID][column.Number]

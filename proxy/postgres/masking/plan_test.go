@@ -73,6 +73,7 @@ func TestPG9_AColumnIsMaskedByItsOriginOrByWhatTheStatementSaysOfIt(t *testing.T
 		{"SELECT (SELECT email FROM orders LIMIT 1), 'x'", []wire.Column{none, none}, "x."},
 		{"SELECT row_to_json(o) FROM orders o", []wire.Column{none}, "x"},
 		{"SELECT 1", []wire.Column{none}, "."},
+		{"SELECT tableoid::regclass FROM orders", []wire.Column{none}, "."},
 		{"SHOW server_version", []wire.Column{none}, "."},
 		{"SELECT relname || '' FROM pg_class", []wire.Column{none}, "."},
 		{"SELECT relname FROM pg_class", []wire.Column{from(1259, 2)}, "."},
