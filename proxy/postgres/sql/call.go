@@ -123,6 +123,7 @@ func (s *statement) runs(f *catalog.Function, named bool) {
 	name := f.Schema + "." + f.Name.Name
 	if named {
 		s.functions[name] = true
+		s.effects++
 	}
 	s.calls[policy.Call{Function: name, Volatility: f.Volatility, Definer: f.Definer}] = true
 	// It may use set_config.
@@ -131,6 +132,7 @@ func (s *statement) runs(f *catalog.Function, named bool) {
 
 // unseen notes a function that the catalog does not have.
 func (s *statement) unseen(name string) {
+	s.effects++
 	s.functions[name] = true
 	c := policy.Call{Function: name, Opaque: s.in.Catalog != nil}
 	s.calls[c] = true
@@ -145,6 +147,7 @@ func (s *statement) system(name string, node *pg_query.FuncCall) bool {
 	case harmlessFunctions[name] && name != "currval":
 		return false
 	case name == "nextval" || name == "currval":
+		s.effects++
 		sequence, ok := s.sequenceArgument(node.GetArgs())
 		if !ok {
 			s.beyond("%s of something else than a sequence named by a literal", name)
@@ -158,6 +161,7 @@ func (s *statement) system(name string, node *pg_query.FuncCall) bool {
 	case blindFunctions[name]:
 		s.beyond("the function %s, behind which a policy cannot see", name)
 	}
+	s.effects++
 	s.functions[system+"."+name] = true
 	c := policy.Call{Function: system + "." + name, Volatility: "volatile", Opaque: !knownEffect(name)}
 	s.calls[c] = true

@@ -87,6 +87,8 @@ func TestPG9_ColumnsAreFollowedFromTheirTableToTheirUse(t *testing.T) {
 		{"SELECT k.* FROM people, LATERAL (SELECT email, id + 1) k", "output email, output id", "=email id"},
 		{"SELECT email FROM people p, orders o, LATERAL (SELECT o.note || p.email AS email) l (y)", "output orders.note, output email", "=email"},
 		{"SELECT CASE WHEN email = 'x' THEN 1 END FROM people", "output email", "email"},
+		{"SELECT CASE WHEN email = 'x' THEN nextval('n') END FROM people", "call email, output email", "email"},
+		{"SELECT coalesce(email, wipe('')), email = 'x' AND pg_sleep(1) IS NULL FROM people", "call email, output email", "email email"},
 		{"SELECT DISTINCT email FROM people", "filter email, output email", "=email"},
 		{"SELECT max(name) FROM people GROUP BY 1", "filter name, output name", "name"},
 	} {

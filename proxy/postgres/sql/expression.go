@@ -40,7 +40,9 @@ func (s *statement) expr(node *pg_query.Node, p *place, into *columns) {
 		s.use(operands.list, policy.UseCall)
 		into.add(operands.list...)
 	case *pg_query.Node_BoolExpr:
-		s.expressions(n.BoolExpr.Args, p, into)
+		s.chosen(n.BoolExpr.Args, p, into)
+	case *pg_query.Node_CoalesceExpr:
+		s.chosen(n.CoalesceExpr.Args, p, into)
 	case *pg_query.Node_List:
 		s.expressions(n.List.Items, p, into)
 	case *pg_query.Node_FuncCall:
@@ -56,14 +58,26 @@ func (s *statement) expr(node *pg_query.Node, p *place, into *columns) {
 		if n.CaseExpr.Arg != nil {
 			s.symbol("=")
 		}
-		s.expr(n.CaseExpr.Arg, p, into)
-		s.expressions(n.CaseExpr.Args, p, into)
-		s.expr(n.CaseExpr.Defresult, p, into)
+		s.chosen(append([]*pg_query.Node{n.CaseExpr.Arg, n.CaseExpr.Defresult}, n.CaseExpr.Args...), p, into)
 	case *pg_query.Node_CaseWhen:
 		s.expr(n.CaseWhen.Expr, p, into)
 		s.expr(n.CaseWhen.Result, p, into)
 	default:
 		s.beneath(node.ProtoReflect(), p, into)
+	}
+}
+
+// chosen follows expressions of which some decide whether others are computed at
+// all: if one of them does more than compute, that shows what the others said.
+func (s *statement) chosen(nodes []*pg_query.Node, p *place, into *columns) {
+	before := s.effects
+	var read columns
+	s.expressions(nodes, p, &read)
+	if s.effects != before {
+		s.use(read.list, policy.UseCall)
+	}
+	if !s.spend(len(read.list)) {
+		into.add(read.list...)
 	}
 }
 

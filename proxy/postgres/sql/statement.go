@@ -37,6 +37,8 @@ type statement struct {
 	into      *pg_query.SelectStmt
 	recursive map[*pg_query.SelectStmt]*cte
 	work      int
+	// effects counts calls that do more than compute.
+	effects int
 
 	node, prepares          string
 	movesPath, movesCatalog bool
