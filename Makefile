@@ -87,6 +87,18 @@ test-e2e: ## End-to-end tests on an embedded cluster, or on KUBECONFIG
 fuzz: ## Every fuzzer, FUZZTIME each (1m)
 	hack/fuzz.sh
 
+.PHONY: fuzz-mask
+fuzz-mask: ## Ten million masked values (VALUES), asked for in every way there is: none may come out
+	hack/fuzz-mask.sh
+
+.PHONY: oracle
+oracle: ## What STATEMENTS (20000) were said to touch, beside what PostgreSQL really touched
+	hack/oracle.sh
+
+.PHONY: test-drivers
+test-drivers: ## The own tests of pgx and lib/pq, directly and through the proxy, on PostgreSQL 15 and 18
+	hack/test-drivers.sh
+
 .PHONY: bench-postgres
 bench-postgres: ## What the PostgreSQL engine costs, as ratios to a bare relay (BENCH="--rounds 9" for more)
 	hack/bench-postgres.sh --publish docs/benchmarks.md $(BENCH)
