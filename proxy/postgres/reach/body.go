@@ -58,6 +58,17 @@ func (r *Reach) session(path []string) sql.Session {
 	return sql.Session{Catalog: r.snapshot, SearchPath: path, Unrestricted: true}
 }
 
+// within is what a function's body is read in: its parameters have names there, alone
+// or behind its own.
+func (r *Reach) within(f *catalog.Function, path []string) sql.Session {
+	in := r.session(path)
+	in.Variables = map[string]bool{f.Name.Name: true}
+	for _, name := range f.Parameters {
+		in.Variables[name] = true
+	}
+	return in
+}
+
 // changing are settings with which a text means something else.
 var changing = []string{"standard_conforming_strings", "backslash_quote", "role", "session_authorization", "session_replication_role", "array_nulls", "transform_null_equals"}
 
@@ -73,11 +84,11 @@ func (r *Reach) read(b *body, f *catalog.Function) {
 	}
 	switch {
 	case f.Language == "sql" && f.Atomic:
-		b.sql(f.Body, r.session(r.snapshot.Path))
+		b.sql(f.Body, r.within(f, r.snapshot.Path))
 	case f.Language == "sql":
-		b.sql(f.Body, r.session(b.path))
+		b.sql(f.Body, r.within(f, b.path))
 	case f.Language == "plpgsql":
-		b.plpgsql(f.Body, r.session(b.path))
+		b.plpgsql(f.Body, r.within(f, b.path))
 	case (f.Language == "c" || f.Language == "internal") && (f.Volatility == "immutable" || f.Extension && harmless[f.Name.Name]):
 	default:
 		b.opaque = fmt.Sprintf("is written in %s and %s", f.Language, f.Volatility)

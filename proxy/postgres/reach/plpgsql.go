@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -36,7 +37,39 @@ func (b *body) readPLpgSQL(definition string, in sql.Session) error {
 	if err := json.Unmarshal([]byte(parsed), &tree); err != nil {
 		return fmt.Errorf("cannot be looked into: %w", err)
 	}
+	in.Variables = maps.Clone(in.Variables)
+	if in.Variables == nil {
+		in.Variables = map[string]bool{}
+	}
+	for _, name := range special {
+		in.Variables[name] = true
+	}
+	declared(tree, in.Variables)
 	return b.node(tree, "", in)
+}
+
+// special are the variables that PL/pgSQL has by itself. What is read through NEW and
+// OLD is noted apart.
+var special = []string{
+	"new", "old", "found", "sqlstate", "sqlerrm", "tg_name", "tg_when", "tg_level", "tg_op", "tg_relid", "tg_relname", "tg_table_name",
+	"tg_table_schema", "tg_nargs", "tg_argv", "tg_event", "tg_tag",
+}
+
+// declared adds the names of variables.
+func declared(tree any, names map[string]bool) {
+	switch n := tree.(type) {
+	case []any:
+		for _, one := range n {
+			declared(one, names)
+		}
+	case map[string]any:
+		if name, ok := n["refname"].(string); ok {
+			names[name] = true
+		}
+		for _, value := range n {
+			declared(value, names)
+		}
+	}
 }
 
 // node reads what PL/pgSQL's own parser made of a body. It is nested as deeply as its

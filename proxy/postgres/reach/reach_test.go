@@ -72,6 +72,22 @@ func TestPG7_ATriggersFunctionReadsTheRow(t *testing.T) {
 	}
 }
 
+func TestAFunctionsVariablesAreNoColumns(t *testing.T) {
+	t.Parallel()
+	orders := table(20000, "orders", "id", "email")
+	byName := &catalog.Function{OID: 30001, Name: catalog.Name{Schema: "public", Name: "g"}, Language: "sql", Volatility: "stable", Kind: 'f',
+		Parameters: []string{"key"}, Arguments: 1, Body: "SELECT count(*) FROM orders WHERE id = key AND id = g.key"}
+	for name, f := range map[string]*catalog.Function{
+		"PL/pgSQL": plpgsql(30000, "f", "int", "DECLARE n text; r record; BEGIN SELECT o.id INTO r FROM orders o; SELECT id INTO n FROM orders WHERE id = n AND id = r.id; RETURN n; END"),
+		"SQL":      byName,
+	} {
+		s := extend(t, "SELECT "+f.Name.Name+map[bool]string{true: "('1')", false: "()"}[f == byName], []*catalog.Relation{orders}, f)
+		if diff := cmp.Diff([]policy.ColumnUse{use("orders", "id", "call")}, s.Action.Columns); diff != "" || s.Action.Opaque != "" {
+			t.Errorf("%s: %s columns (-want +got):\n%s", name, s.Action.Opaque, diff)
+		}
+	}
+}
+
 func viaOf(s sql.Statement, relation string) string {
 	for _, a := range s.Action.Access {
 		if a.Name == relation {

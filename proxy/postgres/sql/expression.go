@@ -201,6 +201,9 @@ func (s *statement) reference(node *pg_query.ColumnRef, p *place) (from []column
 	if names != nil && len(names) > 1 {
 		s.attribute(names[len(names)-1], p.everything())
 	}
+	if len(names) > 0 && s.in.Variables[names[0]] {
+		return nil, false
+	}
 	return p.everything(), false
 }
 

@@ -23,6 +23,9 @@ type Session struct {
 	// Unrestricted says that the grant is: session settings, schema changes and
 	// prepared text are then actions like others, where they would be Unknown.
 	Unrestricted bool
+	// Variables are names that stand for values where no column has them: a function's
+	// parameters and variables.
+	Variables map[string]bool
 }
 
 // Statement is one statement of a text.
