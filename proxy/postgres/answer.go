@@ -167,7 +167,7 @@ func (b *backend) columns(body []byte, s *step) error {
 		b.masked.result(columns, s, b.pipeline)
 	}
 	if b.output != nil {
-		b.output.describe(columns)
+		return b.output.describe(columns)
 	}
 	return nil
 }

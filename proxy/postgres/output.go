@@ -20,10 +20,12 @@ type output struct {
 	ctx     context.Context
 	failed  func(error)
 
-	columns []record.Column
-	block   []byte
-	rows    int64
-	data    []byte
+	// operation that block is of.
+	operation int64
+	columns   []record.Column
+	block     []byte
+	rows      int64
+	data      []byte
 
 	queue   chan chunk
 	free    chan []byte
@@ -48,16 +50,31 @@ func newOutput(ctx context.Context, r *relay) *output {
 	return &output{session: r.session, ctx: ctx, failed: r.end}
 }
 
-// describe begins a result of these columns.
-func (o *output) describe(columns []wire.Column) {
+// describe begins a result of these columns. What is left of one that ended without a
+// result of its own is recorded first.
+func (o *output) describe(columns []wire.Column) error {
+	if len(o.block) > 0 {
+		if err := o.end(o.operation); err != nil {
+			return err
+		}
+	}
 	o.columns = make([]record.Column, len(columns))
 	for i, c := range columns {
 		o.columns[i] = record.Column{Name: c.Name, Type: c.Type, Binary: c.Format == wire.FormatBinary}
 	}
+	return nil
 }
 
 // add takes messages, or a piece of one, on their way to the client.
 func (o *output) add(operation int64, raw []byte, rows int64) error {
+	if operation != o.operation {
+		if len(o.block) > 0 {
+			if err := o.end(o.operation); err != nil {
+				return err
+			}
+		}
+		o.operation = operation
+	}
 	o.rows += rows
 	for len(raw) > 0 {
 		n := min(len(raw), record.MaxBlock-len(o.block))
