@@ -44,6 +44,7 @@ func (s *statement) inserted(cols []*pg_query.Node, target *item, values shape) 
 	var names []string
 	for _, node := range cols {
 		names = append(names, node.GetResTarget().GetName())
+		s.subscripts(node.GetResTarget(), &place{})
 	}
 	if names == nil {
 		known := target.columns()
@@ -111,13 +112,8 @@ func (s *statement) assign(list []*pg_query.Node, p *place, target *item) {
 			continue
 		}
 		s.write(target, set.Name)
+		s.subscripts(set, p)
 		var read columns
-		for _, part := range set.Indirection {
-			if indices := part.GetAIndices(); indices != nil {
-				s.expr(indices.Lidx, p, &read)
-				s.expr(indices.Uidx, p, &read)
-			}
-		}
 		value := set.Val
 		if multiple := value.GetMultiAssignRef(); multiple != nil {
 			value = multiple.Source
@@ -125,6 +121,18 @@ func (s *statement) assign(list []*pg_query.Node, p *place, target *item) {
 		s.expr(value, p, &read)
 		s.use(read.list, policy.UseCopy)
 	}
+}
+
+// subscripts follows those of a target: a[i] = … .
+func (s *statement) subscripts(target *pg_query.ResTarget, p *place) {
+	var read columns
+	for _, part := range target.GetIndirection() {
+		if indices := part.GetAIndices(); indices != nil {
+			s.expr(indices.Lidx, p, &read)
+			s.expr(indices.Uidx, p, &read)
+		}
+	}
+	s.use(read.list, policy.UseCopy)
 }
 
 // returning is the result of a change. The row before and after it have names too.

@@ -46,6 +46,8 @@ func TestWhatTheParserCannotTakeNeverReachesIt(t *testing.T) {
 		"one source for many columns":           {"UPDATE t SET (" + strings.Repeat("a,", 5000) + "a) /* x */ = (SELECT " + strings.Repeat("b,", 5000) + "b)", "SET of too many columns"},
 		"many sources for many columns":         {"UPDATE t SET a = 1" + strings.Repeat(", ("+strings.Repeat("a,", 100)+"a) = (SELECT "+strings.Repeat("b,", 100)+"b)", 50), "SET of too many columns"},
 		"one source, further in":                {"WITH x AS (UPDATE t SET (" + strings.Repeat("a,", 5000) + "a) = (" + strings.Repeat("b,", 5000) + "b) WHERE c RETURNING *) SELECT 1", "SET of too many columns"},
+		"recursion in recursion":                {recursion(30), "too many columns to follow"},
+		"products of products":                  {products(40), "columns"},
 		"statements without end":                {strings.Repeat("SELECT 1;", 2000), "2000 statements"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,4 +137,21 @@ func TestManyAtOnceLeaveStderrWhereItWas(t *testing.T) {
 	if !os.SameFile(before, after) {
 		t.Error("stderr is another file now")
 	}
+}
+
+// recursion is recursive queries each in the arm of another.
+func recursion(depth int) string {
+	if depth == 0 {
+		return "SELECT 1, 2"
+	}
+	return fmt.Sprintf("WITH RECURSIVE r%[1]d (a, b) AS (SELECT x, y FROM t%[1]d UNION ALL SELECT b, a || z FROM r%[1]d, (%[2]s) q) SELECT * FROM r%[1]d", depth, recursion(depth-1))
+}
+
+// products doubles the columns of a result at every step.
+func products(depth int) string {
+	text := "WITH p0 AS (SELECT a, b FROM t)"
+	for i := range depth {
+		text += fmt.Sprintf(", p%d AS (SELECT * FROM p%d x, p%d y)", i+1, i, i)
+	}
+	return text + fmt.Sprintf(" SELECT * FROM p%d", depth)
 }

@@ -175,7 +175,10 @@ func (s *statement) alteredRelation(node *pg_query.Node, name protoreflect.Name,
 func (s *statement) within(m protoreflect.Message, p *place, privilege v1alpha1.RelationPrivilege, except ...protoreflect.Name) {
 	switch node := m.Interface().(type) {
 	case *pg_query.RangeVar:
-		s.target(node, privilege)
+		r := s.target(node, privilege)
+		if privilege == privilegeOwner {
+			s.use([]column{r.column("*")}, policy.UseCopy)
+		}
 		return
 	case *pg_query.TypeName, *pg_query.RoleSpec, *pg_query.ObjectWithArgs:
 		return

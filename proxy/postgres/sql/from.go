@@ -49,6 +49,7 @@ func (s *statement) fromItem(node *pg_query.Node, p *place, l locking) []*item {
 		s.constructor("json_table", "json table in the statement")
 		var read columns
 		s.beneath(n.JsonTable.ProtoReflect(), p, &read)
+		s.use(read.list, policy.UseFilter)
 		return []*item{derived(n.JsonTable.Alias, shape{open: []source{{from: read.list}}})}
 	default:
 		s.refuse("%s in FROM", words(nodeName(node)))
@@ -217,6 +218,8 @@ func (s *statement) xmlTable(node *pg_query.RangeTableFunc, p *place) *item {
 		s.expr(c.Coldefexpr, p, &read)
 		names = append(names, c.Colname)
 	}
+	// How many rows come is said by the document.
+	s.use(read.list, policy.UseFilter)
 	var out shape
 	for _, name := range names {
 		out.fields = append(out.fields, field{name: name, from: read.list})

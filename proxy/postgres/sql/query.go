@@ -8,9 +8,12 @@ import (
 	"github.com/sallyport/sallyport/internal/policy"
 )
 
+// workOfQuery is about what a query costs beside its columns.
+const workOfQuery = 10
+
 // query follows a SELECT, VALUES or set operation. p is its own level, empty yet.
 func (s *statement) query(stmt *pg_query.SelectStmt, p *place, locked bool) shape {
-	if s.spend(1) {
+	if s.spend(workOfQuery) {
 		return shape{}
 	}
 	if stmt.IntoClause != nil && stmt != s.into {
@@ -80,7 +83,7 @@ func (s *statement) combined(stmt *pg_query.SelectStmt, p *place, locked bool) s
 		for {
 			c.result = result.renamed(aliasNames(c.node.Aliascolnames))
 			grown := union(result, arm(stmt.Rarg))
-			done := size(grown) == size(result)
+			done := !c.recurs || size(grown) == size(result)
 			result = grown
 			if done || s.spend(size(result)) {
 				break

@@ -162,8 +162,9 @@ func (s *scope) find(name string) *cte {
 type cte struct {
 	node   *pg_query.CommonTableExpr
 	at     *place
-	begun  bool
 	result shape
+	// recurs says that it was named between begun and done.
+	begun, done, recurs bool
 }
 
 // names are the strings of an alias' columns.

@@ -34,6 +34,7 @@ func (s *statement) with(clause *pg_query.WithClause, p *place) {
 // may be before its place, or within itself.
 func (s *statement) cteResult(c *cte) shape {
 	if c.begun {
+		c.recurs = c.recurs || !c.done
 		return c.result
 	}
 	c.begun = true
@@ -59,7 +60,7 @@ func (s *statement) cteResult(c *cte) shape {
 	default:
 		s.refuse("%s in WITH", words(nodeName(c.node.GetCtequery())))
 	}
-	c.result = s.searched(c, result.renamed(names))
+	c.result, c.done = s.searched(c, result.renamed(names)), true
 	return c.result
 }
 
