@@ -4,4 +4,4 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 hack/setup.sh
-SALLYPORT_ORACLE=${STATEMENTS:-20000} exec go test -count=1 -timeout 90m -v -run Oracle "$@" ./proxy/postgres/judge
+SALLYPORT_ORACLE=${STATEMENTS:-20000} exec go test -count=1 -timeout 60m -v -run PG7 "$@" ./proxy/postgres/judge
