@@ -373,3 +373,20 @@ func TestPG11_AMillionRowsAreMaskedInBoundedMemory(t *testing.T) {
 		t.Errorf("%d rows, %d MiB more beside %d MiB recorded", rows, grown>>20, recorded>>20)
 	}
 }
+
+func TestPG11_LargeRowsAreMaskedWhole(t *testing.T) {
+	t.Parallel()
+	masks := emails(redact)
+	masks.Detectors = []v1alpha1.DetectorMask{{Name: "mail", Detect: v1alpha1.DetectEmail, Mask: redact}}
+	conn := newProxy(t, maskedBy(t, masks)).connect(t)
+	for mib, mode := range map[int]pgx.QueryExecMode{9: pgx.QueryExecModeCacheStatement, 17: pgx.QueryExecModeSimpleProtocol, 60: pgx.QueryExecModeExec} {
+		var note, email string
+		err := conn.QueryRow(t.Context(), fmt.Sprintf("SELECT repeat('x', %d << 20) || ' bob@example.com', email FROM people WHERE id = 1", mib), mode).Scan(&note, &email)
+		if err != nil || email != "[redacted]" || len(note) != mib<<20+len(" [redacted]") || !strings.HasSuffix(note, "x [redacted]") {
+			t.Fatalf("%d MiB: %d bytes, %q, %v", mib, len(note), email, told(err))
+		}
+	}
+	if _, err := answer(conn, "SELECT repeat('x', 70 << 20) FROM people", pgx.QueryExecModeSimpleProtocol); sqlState(err) != codeLimit {
+		t.Error(told(err))
+	}
+}
