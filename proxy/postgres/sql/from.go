@@ -125,7 +125,12 @@ func (s *statement) join(node *pg_query.JoinExpr, p *place, l locking) []*item {
 		hidden.whole = one.whole && node.Alias == nil
 		both[i] = &hidden
 	}
-	return append(both, joined)
+	both = append(both, joined)
+	if alias := node.GetJoinUsingAlias().GetAliasname(); alias != "" {
+		columns := shape{fields: merged.fields[:min(len(node.UsingClause), len(merged.fields))]}
+		both = append(both, &item{name: alias, whole: true, shape: columns})
+	}
+	return both
 }
 
 // merged is the columns of a join, and whether some merge.
