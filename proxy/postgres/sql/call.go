@@ -86,6 +86,9 @@ func (s *statement) bareFunction(name string, node *pg_query.FuncCall, arguments
 		return true
 	case s.in.Catalog != nil && newerFunctions[name]:
 		return false
+	case s.in.Catalog != nil && strings.HasPrefix(name, "pg_"):
+		// One of a newer server's own.
+		return s.system(name, node)
 	default:
 		s.unseen(s.first() + "." + name)
 		return true

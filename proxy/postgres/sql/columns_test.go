@@ -52,6 +52,7 @@ func TestPG9_ColumnsAreFollowedFromTheirTableToTheirUse(t *testing.T) {
 		{"SELECT 1 FROM people ORDER BY email", "filter email", "-"},
 		{"SELECT email AS e FROM people ORDER BY e LIMIT 1", "filter email, output email", "=email"},
 		{"SELECT id FROM people JOIN orders USING (id)", "filter orders.id, output orders.id, filter id, output id", "id+orders.id"},
+		{"SELECT u.id, email FROM people JOIN orders USING (id) AS u", "filter orders.id, output orders.id, output email, filter id, output id", "id+orders.id =email"},
 		{"SELECT note FROM people NATURAL JOIN orders", "filter orders.id, output orders.note, filter id", "=orders.note"},
 		{"SELECT j.e FROM (people JOIN orders ON note = name) AS j (a, b, e)", "filter orders.note, output email, filter name", "=email"},
 		{"SELECT (SELECT max(email) FROM people WHERE id = who) FROM orders", "filter orders.who, output email, filter id", "email"},
@@ -154,6 +155,7 @@ func TestPG7_NamesMeanWhatTheSearchPathSays(t *testing.T) {
 		{"SELECT upper('x')", "pg_catalog first", "f:first.upper"},
 		{"SELECT 1 === 2", "pg_catalog public", "f:public.same"},
 		{"SELECT 1 === 2", "pg_catalog first", ""},
+		{"SELECT pg_unheard(1)", "pg_catalog first", "f:pg_catalog.pg_unheard"},
 		{"SELECT any_value(1)", "pg_catalog public", ""},
 		{"SELECT unheard(1)", "pg_catalog first", "f:first.unheard"},
 	} {
