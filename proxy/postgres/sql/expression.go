@@ -198,7 +198,7 @@ func (s *statement) reference(node *pg_query.ColumnRef, p *place) (from []column
 			return s.member(i, names[last])
 		}
 	}
-	if names != nil && len(names) > 1 {
+	if len(names) > 1 {
 		s.attribute(names[len(names)-1], p.everything())
 	}
 	if len(names) > 0 && s.in.Variables[names[0]] {

@@ -1,10 +1,6 @@
 package sql
 
-import (
-	"slices"
-
-	pg_query "github.com/pganalyze/pg_query_go/v6"
-)
+import pg_query "github.com/pganalyze/pg_query_go/v6"
 
 // place is what names mean somewhere in a statement: the items of FROM, those of the
 // queries around it, and the CTEs.
@@ -167,10 +163,10 @@ type cte struct {
 	begun, done, recurs bool
 }
 
-// names are the strings of an alias' columns.
+// aliasNames are the columns that an alias lists; nil for none.
 func aliasNames(nodes []*pg_query.Node) []string {
 	if len(nodes) == 0 {
 		return nil
 	}
-	return slices.Clone(parts(nodes))
+	return parts(nodes)
 }

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"slices"
 	"strings"
 
 	pg_query "github.com/pganalyze/pg_query_go/v6"
@@ -55,8 +56,8 @@ const unnamed = "?column?"
 
 // lastString is the last of a list of names; subscripts in between do not count.
 func lastString(nodes []*pg_query.Node) string {
-	for i := len(nodes) - 1; i >= 0; i-- {
-		if name := nodes[i].GetString_().GetSval(); name != "" {
+	for _, node := range slices.Backward(nodes) {
+		if name := node.GetString_().GetSval(); name != "" {
 			return name
 		}
 	}
