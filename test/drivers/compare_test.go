@@ -60,18 +60,19 @@ type expected struct {
 }
 
 // holds says whether the line is of this run: all its labels are the run's, and the
-// test's package was run.
+// run has its test.
 func (e expected) holds(r trial) bool {
 	for _, label := range e.labels {
 		if !slices.Contains(r.labels(), label) {
 			return false
 		}
 	}
-	name, _, within := strings.Cut(e.test, " ")
+	name, test, within := strings.Cut(e.test, " ")
 	if !within {
-		name = ""
+		name, test = "", e.test
 	}
-	return slices.Contains(r.packages, name)
+	test, _, _ = strings.Cut(test, "/")
+	return slices.Contains(r.packages, name) && r.chooses(test)
 }
 
 // expectations reads testdata: lines of "labels | test | change | reason", labels

@@ -58,6 +58,13 @@ func (p place) words(more ...string) string {
 	return strings.Join(append(words, more...), " ")
 }
 
+// plain are the words without TLS.
+func (p place) plain() string {
+	return strings.Join([]string{
+		"host=" + p.host, "port=" + strconv.Itoa(p.port), "user=" + p.user, "dbname=" + p.database, "password=" + password, "sslmode=disable",
+	}, " ")
+}
+
 // direct is the server itself.
 func direct(t testing.TB, target *pgtest.Server, database, user string) place {
 	t.Helper()

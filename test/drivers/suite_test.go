@@ -21,10 +21,24 @@ type suite struct {
 	name, module, version string
 	// packages are those whose tests connect, below the module: "" is its root.
 	packages []string
+	// choose are flags that choose tests.
+	choose []string
+}
+
+// chooses says whether the flags choose that top-level test.
+func (s suite) chooses(test string) bool {
+	flag := func(name string) string {
+		if i := slices.Index(s.choose, name); i >= 0 {
+			return s.choose[i+1]
+		}
+		return ""
+	}
+	skip := flag("-test.skip")
+	return regexp.MustCompile(flag("-test.run")).MatchString(test) && (skip == "" || !regexp.MustCompile(skip).MatchString(test))
 }
 
 // packageLimit bounds the tests of one package.
-const packageLimit = 3 * time.Minute
+const packageLimit = 2 * time.Minute
 
 // maxWords bounds what is kept of a test's output, in bytes.
 const maxWords = 8 << 10
@@ -50,8 +64,6 @@ func (s suite) source(t testing.TB) string {
 type compiled struct {
 	suite
 	folder string
-	// choose are flags that choose tests.
-	choose []string
 }
 
 const program = "driver.test"
@@ -104,13 +116,20 @@ func (c compiled) run(t testing.TB, environment []string) report {
 	for _, name := range c.packages {
 		got := c.start(t, name, environment, c.choose...)
 		for range maxDeaths {
-			left := c.left(t, name, got)
+			left := c.left(name, got)
 			if len(left) == 0 {
 				break
 			}
-			got.take(c.start(t, name, environment, "-test.run", exactly(left...)))
+			t.Logf("%s/%s: a test took its program down; %d run again", c.name, name, len(left))
+			got.take(c.start(t, name, environment, "-test.run", exactly(left...), "-test.parallel", "1"))
 		}
-		for _, test := range got.failed() {
+		for test, outcome := range got.outcomes {
+			if outcome == died {
+				got.outcomes[test] = "fail"
+			}
+		}
+		failed := got.failed()
+		for _, test := range failed[:min(len(failed), maxRepeats)] {
 			again := c.start(t, name, environment, "-test.run", exactly(test))
 			if again.outcomes[test] == "pass" {
 				t.Logf("%s/%s: %s failed once, and passed alone", c.name, name, test)
@@ -125,37 +144,29 @@ func (c compiled) run(t testing.TB, environment []string) report {
 	return all
 }
 
+// maxRepeats bounds how many tests of a package run once more.
+const maxRepeats = 20
+
 // maxDeaths is how many tests of a package may take their program down.
 const maxDeaths = 4
 
+var isTest = regexp.MustCompile("^(Test|Example|Fuzz)")
+
 // left are the top-level tests that should have run, and did not.
-func (c compiled) left(t testing.TB, name string, got report) []string {
-	t.Helper()
+func (c compiled) left(name string, got report) []string {
 	list := exec.Command(filepath.Join(c.folder, name, program), append([]string{"-test.list", "."}, c.choose...)...)
 	list.Dir = filepath.Join(c.folder, name)
-	out, err := list.Output()
-	if err != nil {
-		t.Fatalf("list the tests of %s/%s: %v", c.name, name, err)
-	}
-	run, skip := regexp.MustCompile(c.flag("-test.run")), c.flag("-test.skip")
+	out, _ := list.Output() // lib/pq's ends with a look at a server that is not there.
 	var left []string
 	for _, test := range strings.Fields(string(out)) {
-		if strings.HasPrefix(test, "Benchmark") || !run.MatchString(test) || skip != "" && regexp.MustCompile(skip).MatchString(test) {
+		if !isTest.MatchString(test) || !c.chooses(test) {
 			continue
 		}
-		if _, ran := got.outcomes[test]; !ran {
+		if outcome := got.outcomes[test]; outcome == "" || outcome == died {
 			left = append(left, test)
 		}
 	}
 	return left
-}
-
-// flag is the value of a flag that chooses tests, "" without it.
-func (c compiled) flag(name string) string {
-	if i := slices.Index(c.choose, name); i >= 0 {
-		return c.choose[i+1]
-	}
-	return ""
 }
 
 func (r report) take(other report) {
@@ -241,8 +252,10 @@ func own(t testing.TB, user, path string) {
 // mark begins what the testing package says of a test, with -test.v=test2json.
 const mark = "\x16"
 
-// parse reads a test program's output. A test that began and has no end (its program
-// died) failed.
+// died is a test that began and has no end: its program died.
+const died = "died"
+
+// parse reads a test program's output.
 func parse(t testing.TB, output string) report {
 	t.Helper()
 	content, err := os.ReadFile(output)
@@ -258,7 +271,7 @@ func parse(t testing.TB, output string) report {
 			now = fields[2]
 			switch fields[1] {
 			case "RUN":
-				got.outcomes[now] = "fail"
+				got.outcomes[now] = died
 			case "PASS:", "FAIL:", "SKIP:":
 				got.outcomes[now] = strings.ToLower(strings.TrimSuffix(fields[1], ":"))
 			}
