@@ -155,7 +155,7 @@ func (g *grammar) failing() script {
 	if g.one(2) {
 		expression := g.fill(pick(g, []string{
 			"(%t)::int", "(%t)::uuid", "(%t)::date", "(%t)::numeric", "(%t)::json", "(%t)::inet", "(%t)::bytea", "(%t)::xml", "(%t)::bool", "(%t)::regclass", "(%t)::point", "(%t)::interval", "(%t)::bigint[]",
-			"(%n)::int", "(%n)::smallint", "1 / ((%n)::bigint - (%n)::bigint)", "(%n)::numeric(3, 1)", "power((%n)::numeric, 100000)", "decode(%t, 'hex')", "decode(%t, 'base64')", "%t ~ (%t || '(')", "regexp_replace(%t, '[', '')",
+			"(%n)::int", "(%n)::smallint", "1 / ((%n)::bigint - (%n)::bigint)", "(%n)::numeric(3, 1)", "power((%n)::numeric, 5000)", "decode(%t, 'hex')", "decode(%t, 'base64')", "%t ~ (%t || '(')", "regexp_replace(%t, '[', '')",
 			"to_date(%t, 'YYYY-MM-DD')", "to_timestamp(%t, 'YYYY')", "to_number(%t, '99')", "convert_from(%y, 'UTF8')", "(%t)::tsquery", "(%t)::secret", "(%t)::address", "jsonb_set(%j, '{a,b', '1')", "(%j)::bigint",
 			"chr((%n)::int)", "substring(%t, 1, (%n)::int)", "repeat(%t, 900000000)", "(%t)::regtype", "xmlparse(DOCUMENT %t)", "xpath(%t, %x)", "format('%%s %%s', %t)", "format(%t || '%%z')", "(%t)::cidr", "(%t)::char(3)::int",
 			"(SELECT email FROM person)", "(SELECT f2.* FROM person f2)::text", "lower(%t) COLLATE \"nope\"", "array_fill(%t, ARRAY[(%n)::int])", "(%t)::jsonpath", "(%t)::macaddr", "(%t)::pg_lsn", "(%t)::name::oid", "make_date((%n)::int, 1, 1)",

@@ -39,7 +39,7 @@ func (w *watched) leak(where string) func(string, []byte) {
 
 // Create begins a recording that is searched as it is written.
 func (w *watched) Create(context.Context, string) (io.WriteCloser, error) {
-	return &recording{watched: w, raw: stream{matcher: w.matcher, found: w.leak("recording")}, blocks: map[int64]*stream{}}, nil
+	return &recording{watched: w, blocks: map[int64]*stream{}}, nil
 }
 
 // Open finds nothing: nothing is kept.
@@ -68,31 +68,45 @@ func (w *watched) hold(_ context.Context, held v1alpha1.HeldOperation, changed f
 // recording of one session.
 type recording struct {
 	*watched
-	raw    stream
 	line   []byte
 	blocks map[int64]*stream
 }
 
 func (r *recording) Write(data []byte) (int, error) {
-	if _, err := r.raw.Write(data); err != nil {
-		return 0, err
-	}
 	r.line = append(r.line, data...)
 	for {
 		end := bytes.IndexByte(r.line, '\n')
 		if end < 0 {
 			return len(data), nil
 		}
-		var event record.Event
-		if err := json.Unmarshal(r.line[:end], &event); err == nil {
-			if err := r.event(event); err != nil {
-				r.mu.Lock()
-				r.failed = err
-				r.mu.Unlock()
-			}
+		if err := r.entry(r.line[:end]); err != nil {
+			r.mu.Lock()
+			r.failed = err
+			r.mu.Unlock()
 		}
 		r.line = append(r.line[:0], r.line[end+1:]...)
 	}
+}
+
+// entry searches one line. Rows are searched as they are, not as compressed: in so
+// much that is as good as random, anything is found one day.
+func (r *recording) entry(line []byte) error {
+	var event record.Event
+	if err := json.Unmarshal(line, &event); err != nil {
+		return fmt.Errorf("a line of the recording: %w", err)
+	}
+	if event.Output == nil {
+		r.matcher.search(line, r.leak("recording"))
+		return r.event(event)
+	}
+	bare := *event.Output
+	bare.Data = nil
+	head, err := json.Marshal(bare)
+	if err != nil {
+		return err
+	}
+	r.matcher.search(head, r.leak("recording"))
+	return r.event(event)
 }
 
 // Close ends the recording.
