@@ -97,6 +97,9 @@ func (e *Engine) open(ctx context.Context, up *Upstream, s door, state grant.Sta
 			return v, err
 		}
 	}
+	if err := present(spec.Masking, database(*state.Grant), v.Catalog); err != nil {
+		return v, err
+	}
 	v.SearchPath, err = catalog.CurrentPath(ctx, up.ask)
 	if err == nil && !inUTF8 {
 		err = plain(v.SearchPath)
