@@ -121,7 +121,14 @@ func (c compiled) run(t testing.TB, environment []string) report {
 				break
 			}
 			t.Logf("%s/%s: a test took its program down; %d run again", c.name, name, len(left))
-			got.take(c.start(t, name, environment, "-test.run", exactly(left...), "-test.parallel", "1"))
+			if len(left) > maxRepeats {
+				got.take(c.start(t, name, environment, "-test.run", exactly(left...), "-test.parallel", "1"))
+				continue
+			}
+			for _, test := range left {
+				got.take(c.start(t, name, environment, "-test.run", exactly(test)))
+			}
+			break
 		}
 		for test, outcome := range got.outcomes {
 			if outcome == died {
@@ -144,7 +151,7 @@ func (c compiled) run(t testing.TB, environment []string) report {
 	return all
 }
 
-// maxRepeats bounds how many tests of a package run once more.
+// maxRepeats bounds how many tests of a package run once more, each alone.
 const maxRepeats = 20
 
 // maxDeaths is how many tests of a package may take their program down.
