@@ -203,7 +203,7 @@ func (c compiled) start(t testing.TB, name string, environment []string, argumen
 	defer cancel()
 	home := readable(t)
 	line := append([]string{filepath.Join(c.folder, name, program),
-		"-test.v=test2json", "-test.timeout", packageLimit.String(), "-test.parallel", "4", "-test.count", "1"}, arguments...)
+		"-test.v=test2json", "-test.timeout", packageLimit.String(), "-test.parallel", "2", "-test.count", "1"}, arguments...)
 	if os.Geteuid() == 0 {
 		line = append(asNobody(t, home), line...)
 	}
