@@ -40,7 +40,7 @@ func newWorld(t testing.TB, version int) *world {
 }
 
 // database makes one, with canaries of its own.
-func (w *world) database(t testing.TB, name string, seed uint64, longer int) *database {
+func (w *world) database(t testing.TB, name string, seed uint64, shift int) *database {
 	t.Helper()
 	schema, err := os.ReadFile("testdata/schema.sql")
 	if err != nil {
@@ -48,7 +48,7 @@ func (w *world) database(t testing.TB, name string, seed uint64, longer int) *da
 	}
 	w.server.Exec(t, "postgres", "CREATE DATABASE "+name+" OWNER app")
 	w.server.Exec(t, name, "GRANT ALL ON SCHEMA public TO app; SET ROLE app; "+string(schema))
-	d := &database{world: w, name: name, matcher: newMatcher(), longer: longer}
+	d := &database{world: w, name: name, matcher: newMatcher(), shift: shift}
 	d.make(rand.New(rand.NewPCG(seed, 7))) //nolint:gosec // the same canaries each time
 	d.fill(t)
 	return d
@@ -60,8 +60,8 @@ type database struct {
 	name    string
 	matcher *matcher
 	inserts string
-	// longer is by how much its words are longer than another's.
-	longer int
+	// shift tells which rows have the longer words.
+	shift int
 }
 
 const (
@@ -72,8 +72,9 @@ const (
 
 // make the rows, and the forms of what is in them.
 func (d *database) make(r *rand.Rand) {
+	row := 0
 	word := func(column string, n int) string {
-		b := make([]byte, n+d.longer)
+		b := make([]byte, n+(row+d.shift)%5)
 		for i := range b {
 			b[i] = alphabet[r.IntN(len(alphabet))]
 		}
@@ -103,6 +104,7 @@ func (d *database) make(r *rand.Rand) {
 	ordinary := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 	var b strings.Builder
 	for i := 1; i <= people+5; i++ {
+		row = i
 		table, more, value := "person", "", ""
 		if i > people {
 			table, more, value = "person_old", ", reason", ", 'gone'"
