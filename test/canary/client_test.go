@@ -62,7 +62,7 @@ func (d *door) dial(t testing.TB, found func(form string, around []byte), settin
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	c := &client{conn: conn, matcher: d.matcher, found: found, rand: rand.New(rand.NewPCG(1, 1))} //nolint:gosec // the same choices each time
+	c := &client{conn: conn, matcher: d.matcher, found: found, rand: rand.New(rand.NewPCG(1, 1))}
 	s := &searched{Conn: conn, stream: stream{matcher: d.matcher, found: func(form string, around []byte) { c.found(form, around) }}}
 	c.in = &s.stream
 	c.Frontend = pgproto3.NewFrontend(s, s)

@@ -67,7 +67,7 @@ var reviewed = script{commit: true, simple: true, steps: []string{
 
 // terms of a round: every way to mask in turn.
 func (f *fuzz) terms(n int) terms {
-	chance := rand.New(rand.NewPCG(f.seed, uint64(n)<<32)) //nolint:gosec // repeatable
+	chance := rand.New(rand.NewPCG(f.seed, uint64(n)<<32))
 	r := terms{how: hows[n%len(hows)], gated: n%3 == 1, unrestricted: chance.IntN(2) == 0, inference: v1alpha1.InferenceAllowed}
 	if chance.IntN(3) == 0 {
 		r.inference = v1alpha1.InferenceRefused
@@ -83,7 +83,7 @@ func (f *fuzz) play(n int, r terms) {
 	}
 	watch := &watched{matcher: f.db.matcher, found: f.found}
 	door := f.db.open(f.t, r, watch)
-	g := &grammar{Rand: rand.New(rand.NewPCG(f.seed, uint64(n))), clear: r.inference == v1alpha1.InferenceRefused} //nolint:gosec // repeatable
+	g := &grammar{Rand: rand.New(rand.NewPCG(f.seed, uint64(n))), clear: r.inference == v1alpha1.InferenceRefused}
 	c := door.dial(f.t, f.atClient)
 	for i := range scriptsPerRound {
 		s := g.script()
@@ -231,7 +231,7 @@ func TestPG9_ACanaryNeverArrives(t *testing.T) {
 	for _, version := range pgtest.Versions() {
 		t.Run(fmt.Sprintf("PostgreSQL %d", version), func(t *testing.T) {
 			t.Parallel()
-			values := int64(fromEnv(t, "SALLYPORT_FUZZ_VALUES", fewValues)) / int64(len(pgtest.Versions())) //nolint:gosec // bounded
+			values := int64(fromEnv(t, "SALLYPORT_FUZZ_VALUES", fewValues)) / int64(len(pgtest.Versions()))
 			f := &fuzz{t: t, seed: fromEnv(t, "SALLYPORT_FUZZ_SEED", firstSeed), tally: tally{rules: map[string]int64{}, sqlstates: map[string]int{}}}
 			t.Logf("seed %d", f.seed)
 			f.db = newWorld(t, version).database(t, "canaries", f.seed, 0)
@@ -267,7 +267,7 @@ func TestTheControlSeesCanaries(t *testing.T) {
 	var recorded atomic.Bool
 	watch := &watched{matcher: db.matcher, found: func(string, string, []byte) { recorded.Store(true) }}
 	c := db.open(t, terms{unmasked: true}, watch).dial(t, seen.atClient)
-	g := &grammar{Rand: rand.New(rand.NewPCG(firstSeed, 0))} //nolint:gosec // the same statements each time
+	g := &grammar{Rand: rand.New(rand.NewPCG(firstSeed, 0))}
 	ran := 0
 	for ran < 150 {
 		s := g.script()

@@ -20,12 +20,12 @@ func TestPG9_AnswersDoNotDependOnMaskedValues(t *testing.T) {
 	var clients []*client
 	var leaks leaks
 	for i, name := range []string{"one", "two"} {
-		db := w.database(t, name, uint64(i), 2*i) //nolint:gosec // 0 and 1
+		db := w.database(t, name, uint64(i), 2*i)
 		c := db.open(t, r, &watched{matcher: db.matcher, found: leaks.found}).dial(t, leaks.atClient)
 		c.keep = true
 		clients = append(clients, c)
 	}
-	g := &grammar{Rand: rand.New(rand.NewPCG(fromEnv(t, "SALLYPORT_FUZZ_SEED", firstSeed), 1)), clear: true} //nolint:gosec // the same statements each time
+	g := &grammar{Rand: rand.New(rand.NewPCG(fromEnv(t, "SALLYPORT_FUZZ_SEED", firstSeed), 1)), clear: true}
 	same, different := 0, 0
 	for range 500 {
 		s := g.script()

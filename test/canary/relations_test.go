@@ -38,7 +38,7 @@ type relation struct {
 
 func newRelation(name, columns string) relation {
 	r := relation{name: name}
-	for _, c := range strings.Fields(columns) {
+	for c := range strings.FieldsSeq(columns) {
 		name, k, _ := strings.Cut(c, ":")
 		r.columns = append(r.columns, column{name, kind(k[0])})
 	}

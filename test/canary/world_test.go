@@ -49,7 +49,7 @@ func (w *world) database(t testing.TB, name string, seed uint64, shift int) *dat
 	w.server.Exec(t, "postgres", "CREATE DATABASE "+name+" OWNER app")
 	w.server.Exec(t, name, "GRANT ALL ON SCHEMA public TO app; SET ROLE app; "+string(schema))
 	d := &database{world: w, name: name, matcher: newMatcher(), shift: shift}
-	d.make(rand.New(rand.NewPCG(seed, 7))) //nolint:gosec // the same canaries each time
+	d.make(rand.New(rand.NewPCG(seed, 7)))
 	d.fill(t)
 	return d
 }
@@ -85,7 +85,7 @@ func (d *database) make(r *rand.Rand) {
 		n := 7777000000000 + r.Int64N(1000000000)
 		d.matcher.add(column, fmt.Append(nil, n), 13)
 		d.matcher.add(column+" in hex", fmt.Appendf(nil, "%x", n), 11)
-		d.matcher.encoded(column+" as int8", be64(uint64(n))) //nolint:gosec // positive
+		d.matcher.encoded(column+" as int8", be64(uint64(n)))
 		var numeric []byte
 		for _, group := range []int64{n / 1e12, n / 1e8 % 1e4, n / 1e4 % 1e4, n % 1e4} {
 			numeric = append(numeric, byte(group>>8), byte(group))
@@ -116,7 +116,7 @@ func (d *database) make(r *rand.Rand) {
 		d.matcher.add("ip", []byte(ip), 12)
 		pin := 1777000000 + r.IntN(1000000)
 		d.matcher.add("pin", fmt.Append(nil, pin), 10)
-		d.matcher.cells[string(be64(uint64(pin))[4:])] = "pin as int4" //nolint:gosec // positive
+		d.matcher.cells[string(be64(uint64(pin))[4:])] = "pin as int4"
 		ratio := float64(7777000000000+r.Int64N(1000000000)) + 0.5
 		d.matcher.add("ratio", fmt.Appendf(nil, "%.1f", ratio), 13)
 		fmt.Fprintf(&b, `INSERT INTO %s (id, name, grp, region, city, email, phone, code, card, balance, pin, ratio, token, born, seen,
@@ -136,7 +136,7 @@ func (d *database) make(r *rand.Rand) {
 		fmt.Fprintf(&b, "WITH p AS (INSERT INTO payment VALUES ('%s', %d) RETURNING iban) INSERT INTO refund SELECT %d, iban, 'refund-%d' FROM p;\n", word("payment", 22), i, i, i)
 	}
 	since2000 := func(year int, month time.Month, day int) uint64 {
-		return uint64((time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() - 946684800) / 86400) //nolint:gosec // positive
+		return uint64((time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() - 946684800) / 86400)
 	}
 	d.matcher.cells[string(be64(since2000(4711, 5, 17))[4:])] = "born as date"
 	d.matcher.add("seen", be64(since2000(4712, 6, 18)*86400e6+45296789000), gram)
@@ -189,7 +189,7 @@ func (r terms) policy(database string) v1alpha1.AccessPolicySpec {
 		for _, name := range granted {
 			spec.Grant.Postgres.Relations = append(spec.Grant.Postgres.Relations, v1alpha1.RelationGrant{Schema: "public", Name: name, Privileges: all})
 		}
-		for _, name := range strings.Fields("twice shout fail mail_of mail_quietly people joined same taken") {
+		for name := range strings.FieldsSeq("twice shout fail mail_of mail_quietly people joined same taken") {
 			spec.Grant.Postgres.Functions = append(spec.Grant.Postgres.Functions, "public."+name)
 		}
 	}
@@ -203,7 +203,7 @@ func (r terms) policy(database string) v1alpha1.AccessPolicySpec {
 	}
 	spec.Masking = &v1alpha1.MaskingPolicy{Inference: r.inference}
 	n := 0
-	for _, relation := range strings.Fields("person invoice loud payment refund") {
+	for relation := range strings.FieldsSeq("person invoice loud payment refund") {
 		for _, column := range strings.Fields(masked[relation]) {
 			m := v1alpha1.Mask{How: r.how[n%len(r.how)]}
 			n++
@@ -239,7 +239,7 @@ func (d *database) open(t testing.TB, r terms, watch *watched) *door {
 	task := sessiontest.New(t, sessiontest.Waiting, reviews)
 	spec := r.policy(d.name)
 	task.Update(sessiontest.Granted(spec, &grant.PostgresUpstream{
-		Host: "localhost", Addresses: []string{d.server.Host}, Port: int32(d.server.Port), //nolint:gosec // a port
+		Host: "localhost", Addresses: []string{d.server.Host}, Port: int32(d.server.Port),
 		TLSMode: v1alpha1.PostgresTLSVerifyFull, CABundle: string(d.server.CAPEM), Database: d.name, User: "app", Password: password,
 	})(task.Key))
 	if state := task.State(); state.Phase != grant.Granted {
