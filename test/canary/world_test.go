@@ -204,7 +204,7 @@ func (r terms) policy(database string) v1alpha1.AccessPolicySpec {
 	spec.Masking = &v1alpha1.MaskingPolicy{Inference: r.inference}
 	n := 0
 	for relation := range strings.FieldsSeq("person invoice loud payment refund") {
-		for _, column := range strings.Fields(masked[relation]) {
+		for column := range strings.FieldsSeq(masked[relation]) {
 			m := v1alpha1.Mask{How: r.how[n%len(r.how)]}
 			n++
 			switch m.How {
