@@ -161,6 +161,9 @@ func (f *frontend) describeHeld(ctx context.Context, held *v1alpha1.HeldOperatio
 	}
 	f.conceal(held)
 	f.preview(ctx, held)
+	if f.hold.reading.Action.Kind == kindCopyIn {
+		held.Warnings = append(held.Warnings, "the rows that it copies are not shown: its client sends them once it is approved")
+	}
 	if wrote := f.transaction.wrote; !wrote.IsZero() && f.held() {
 		held.Warnings = append(held.Warnings, "it waits in a transaction that holds locks since "+wrote.UTC().Format(time.RFC3339))
 	}

@@ -97,6 +97,22 @@ func TestPG10_AHoldInATransactionWarnsOfItsLocks(t *testing.T) {
 	expect(t, r.until("ready E"), "notice", "ERROR 42501", "ready E")
 }
 
+// An approved COPY takes whatever its client sends, and reviewers are told.
+func TestPG10_AHeldCopyWarnsThatItsRowsAreNotShown(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, change{policy: payments(v1alpha1.EffectHold, func(s *v1alpha1.AccessPolicySpec) {
+		s.Rules[0].When = "action.kind == 'copy-from'"
+	})})
+	r := p.ready(t)
+	r.write(query("COPY ledger FROM stdin"))
+	held := p.Reviewers.Next(t)
+	if !strings.Contains(strings.Join(held.Operation.Warnings, "\n"), "rows that it copies are not shown") {
+		t.Error(held.Operation.Warnings)
+	}
+	held.Deny("no")
+	expect(t, r.until("ready I"), "notice", "ERROR 42501", "ready I")
+}
+
 // What was reviewed is what runs, whatever the client sends while it waits.
 func TestPG8_AStatementCannotChangeWhileItIsHeld(t *testing.T) {
 	t.Parallel()
