@@ -237,14 +237,16 @@ type batch struct {
 	buf []byte
 }
 
-// add takes a message. One that is large goes out at once, uncopied.
+// add takes a message. One that is large goes out at once, uncopied, behind what is
+// gathered: a Bind before its Parse would run another statement than was judged.
 func (b *batch) add(message []byte) error {
-	if len(b.buf)+len(message) > wire.BufferSize {
+	large := len(message) > wire.BufferSize/2
+	if large || len(b.buf)+len(message) > wire.BufferSize {
 		if err := b.flush(); err != nil {
 			return err
 		}
 	}
-	if len(message) > wire.BufferSize/2 {
+	if large {
 		_, err := b.to.Write(message)
 		return err
 	}
