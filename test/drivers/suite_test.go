@@ -259,6 +259,9 @@ func own(t testing.TB, user, path string) {
 // mark begins what the testing package says of a test, with -test.v=test2json.
 const mark = "\x16"
 
+// scratch is a test's own folder, which some name their parts by.
+var scratch = regexp.MustCompile(`/[^ ']*/\d{3}/`)
+
 // died is a test that began and has no end: its program died.
 const died = "died"
 
@@ -273,6 +276,7 @@ func parse(t testing.TB, output string) report {
 	now := ""
 	for _, part := range strings.Split(string(content), mark) {
 		line, said, _ := strings.Cut(part, "\n")
+		line = scratch.ReplaceAllString(line, "/")
 		fields := strings.Fields(line)
 		if len(fields) >= 3 && (fields[0] == "===" || fields[0] == "---") {
 			now = fields[2]
