@@ -53,11 +53,13 @@ func (l *leaks) found(where, form string, around []byte) {
 
 func (l *leaks) atClient(form string, around []byte) { l.found("client", form, around) }
 
-func (l *leaks) many() bool {
+func (l *leaks) number() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.list) >= enoughLeaks
+	return len(l.list)
 }
+
+func (l *leaks) many() bool { return l.number() >= enoughLeaks }
 
 func (l *leaks) report(t *testing.T) {
 	t.Helper()
