@@ -64,7 +64,7 @@ func (f *frontend) describeEffects(ctx context.Context, held *v1alpha1.HeldOpera
 // warn says what the counts do not cover.
 func (d *deeds) warn(held *v1alpha1.HeldOperation) {
 	warnings := []string{"its locks are held until the answer",
-		"not covered: sequences, large objects, notifications, foreign tables, and constraints and triggers that are deferred to COMMIT; what triggers and cascades changed is counted, not explained"}
+		"not covered: sequences, large objects, notifications, foreign tables, constraints and triggers that are deferred to COMMIT, and what cursors WITH HOLD still run then; what triggers and cascades changed is counted, not explained"}
 	if d.savepoints {
 		warnings = append(warnings, "it used savepoints: rows that it has rolled back itself are counted too, and rows changed within one have no image")
 	}
