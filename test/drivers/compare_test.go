@@ -105,13 +105,13 @@ func expectations(t testing.TB, name string) []expected {
 func judge(t testing.TB, r trial, found []difference, words map[string]string) {
 	t.Helper()
 	var meant []difference
-	for _, line := range expectations(t, r.suite.name) {
+	for _, line := range expectations(t, r.name) {
 		if !line.holds(r) {
 			continue
 		}
 		meant = append(meant, line.difference)
 		if !slices.Contains(found, line.difference) {
-			t.Errorf("testdata/%s.txt explains a difference that is gone: %s", r.suite.name, line.difference)
+			t.Errorf("testdata/%s.txt explains a difference that is gone: %s", r.name, line.difference)
 		}
 	}
 	for _, d := range found {

@@ -198,7 +198,7 @@ func TestADriversOwnTestsPassThroughTheProxyAsTheyDoDirectly(t *testing.T) {
 	trials := all()
 	if !*runAll {
 		short := pgx(15)
-		short.packages = []string{"pgconn"}
+		short.packages = []string{"stdlib", "tracelog"}
 		trials = []trial{short, pq(15, "text"), pq(15, "tls")}
 	}
 	for _, r := range trials {

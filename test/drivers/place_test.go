@@ -69,7 +69,7 @@ func (p place) plain() string {
 func direct(t testing.TB, target *pgtest.Server, database, user string) place {
 	t.Helper()
 	ca := filepath.Join(readable(t), "ca.crt")
-	if err := os.WriteFile(ca, target.CAPEM, 0o644); err != nil { //nolint:gosec // A certificate is public, and the suites run as another user.
+	if err := os.WriteFile(ca, target.CAPEM, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return place{host: "127.0.0.1", port: target.Port, database: database, user: user, ca: ca}
@@ -142,7 +142,7 @@ func proxied(t testing.TB, target *pgtest.Server, database, user string, f front
 			Task: grant.Task{RequestUID: "drivers", Request: "drivers", Namespace: "here", ID: "DRIVERS", Type: "test", Requester: "tester", Target: "scratch",
 				ClientKeys: keys(t, append(f.clientKeys, p.certificate))},
 			Grant: &grant.Grant{PolicyName: "everything", Policy: spec, Postgres: &grant.PostgresUpstream{
-				Host: cmp.Or(f.targetName, "localhost"), Addresses: []string{target.Host}, Port: int32(target.Port), //nolint:gosec // A port.
+				Host: cmp.Or(f.targetName, "localhost"), Addresses: []string{target.Host}, Port: int32(target.Port),
 				TLSMode: v1alpha1.PostgresTLSVerifyFull, CABundle: string(target.CAPEM),
 				Database: database, User: user, Password: password,
 			}},
@@ -151,7 +151,7 @@ func proxied(t testing.TB, target *pgtest.Server, database, user string, f front
 	}
 	recordings := filepath.Join(folder, "recordings")
 	content, err := yaml.Marshal(file)
-	if err = errors.Join(err, os.Mkdir(recordings, 0o755), os.WriteFile(filepath.Join(folder, "grant.yaml"), content, 0o600)); err != nil { //nolint:gosec // The suites run as another user, and read the CA there.
+	if err = errors.Join(err, os.Mkdir(recordings, 0o755), os.WriteFile(filepath.Join(folder, "grant.yaml"), content, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	arguments := []string{"--grant-file", filepath.Join(folder, "grant.yaml"), "--listen", "127.0.0.1:0", "--recording-dir", recordings}
@@ -265,7 +265,7 @@ func readable(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // As said above.
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return dir

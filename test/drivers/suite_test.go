@@ -92,7 +92,7 @@ func copyTree(t testing.TB, from, to string) {
 	}
 	err := filepath.WalkDir(to, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
-			err = os.Chmod(path, 0o755) //nolint:gosec // Read by another user.
+			err = os.Chmod(path, 0o755)
 		}
 		return err
 	})
@@ -165,7 +165,7 @@ func (c compiled) left(name string, got report) []string {
 	list.Dir = filepath.Join(c.folder, name)
 	out, _ := list.Output() // lib/pq's ends with a look at a server that is not there.
 	var left []string
-	for _, test := range strings.Fields(string(out)) {
+	for test := range strings.FieldsSeq(string(out)) {
 		if !isTest.MatchString(test) || !c.chooses(test) {
 			continue
 		}
@@ -238,7 +238,7 @@ func asNobody(t testing.TB, home string) []string {
 	t.Helper()
 	own(t, nobody, home)
 	hosts := filepath.Join(readable(t), "hosts")
-	if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost postgres postgres-invalid\n"), 0o644); err != nil { //nolint:gosec // Everybody reads it.
+	if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost postgres postgres-invalid\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return []string{"unshare", "--mount", "sh", "-c",
@@ -274,7 +274,7 @@ func parse(t testing.TB, output string) report {
 	}
 	got := report{outcomes{}, map[string]string{}}
 	now := ""
-	for _, part := range strings.Split(string(content), mark) {
+	for part := range strings.SplitSeq(string(content), mark) {
 		line, said, _ := strings.Cut(part, "\n")
 		line = scratch.ReplaceAllString(line, "/")
 		fields := strings.Fields(line)

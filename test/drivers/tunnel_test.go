@@ -20,7 +20,7 @@ func tunnel(t testing.TB, p place) place {
 	}
 	config := &tls.Config{
 		Certificates: []tls.Certificate{certificate}, NextProtos: []string{"postgresql"},
-		InsecureSkipVerify: true, //nolint:gosec // Its own process, on loopback; the suites' tests of TLS verify.
+		InsecureSkipVerify: true, // Its own process, on loopback; the tests of TLS verify.
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
