@@ -92,6 +92,7 @@ func (a *anchors) configure(detect v1alpha1.Detect, i index) {
 	case v1alpha1.DetectCloudKey:
 		a.cloudKey = i
 		a.literal(cloudKeyForms...)
+	case v1alpha1.DetectPattern:
 	}
 	if digits {
 		for c := '0'; c <= '9'; c++ {

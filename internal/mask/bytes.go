@@ -42,12 +42,12 @@ func (f *finder) closes(i int) bool {
 
 // numberOpens is opens for digits: the fraction of a number is none.
 func (f *finder) numberOpens(i int) bool {
-	return f.opens(i) && !(f.is(i-1, '.') && f.digitBefore(i-2))
+	return f.opens(i) && (!f.is(i-1, '.') || !f.digitBefore(i-2))
 }
 
 // numberCloses is closes for digits: the whole part of a fraction is none.
 func (f *finder) numberCloses(i int) bool {
-	return f.closes(i) && !(f.is(i, '.') && f.digitAt(i+1))
+	return f.closes(i) && (!f.is(i, '.') || !f.digitAt(i+1))
 }
 
 func isDigit(c byte) bool { return c-'0' <= 9 }

@@ -1,5 +1,7 @@
 package mask
 
+import "slices"
+
 // paymentCard finds a primary account number (ISO/IEC 7812-1) whose first run of
 // digits is text[i:j]: 13 to 19 digits in one run, or in groups as cards show them,
 // with an issuer's prefix, a length that the issuer uses, and Luhn's check digit.
@@ -102,8 +104,8 @@ func issued(d []byte) bool {
 // luhn is the check of ISO/IEC 7812-1, annex B.
 func luhn(digits []byte) bool {
 	sum, double := 0, false
-	for i := len(digits) - 1; i >= 0; i-- {
-		d := int(digits[i] - '0')
+	for _, digit := range slices.Backward(digits) {
+		d := int(digit - '0')
 		if double {
 			if d *= 2; d > 9 {
 				d -= 9

@@ -42,6 +42,7 @@ func (f *finder) scan() {
 			f.international(i)
 		case literal:
 			f.literals(i)
+		case none:
 		}
 		i = next
 	}

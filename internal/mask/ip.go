@@ -6,7 +6,7 @@ func (f *finder) ipv4(i, j int) {
 	if !f.opens(i) || f.is(i-1, '.') {
 		return
 	}
-	if end := f.dotted(i); end > 0 && f.closes(end) && !(f.is(end, '.') && f.digitAt(end+1)) {
+	if end := f.dotted(i); end > 0 && f.closes(end) && (!f.is(end, '.') || !f.digitAt(end+1)) {
 		f.add(i, end, f.set.anchors.ip)
 	}
 }

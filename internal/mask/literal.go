@@ -40,6 +40,7 @@ func requiredLiterals(tree *syntax.Regexp) []required {
 			all = append(all, literals...)
 		}
 		return all
+	default:
 	}
 	return nil
 }

@@ -61,8 +61,9 @@ func anchored(tree *syntax.Regexp) bool {
 	switch tree.Op {
 	case syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText:
 		return true
+	default:
+		return slices.ContainsFunc(tree.Sub, anchored)
 	}
-	return slices.ContainsFunc(tree.Sub, anchored)
 }
 
 // patternEffort is how many times over, on average, a pattern may read a text. Looking

@@ -213,16 +213,6 @@ func nobody() (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, err
 }
 
-// of finds a contender.
-func (f *field) of(name string, l leg) *contender {
-	for _, c := range f.contenders {
-		if c.name == name && c.leg == l {
-			return c
-		}
-	}
-	return nil
-}
-
 // Close stops everything.
 func (f *field) Close() error {
 	for _, p := range f.processes {
@@ -241,6 +231,5 @@ func freePort() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
 }

@@ -26,11 +26,8 @@ type options struct {
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == relayCommand {
-		if err := relayMain(os.Args[2:]); err != nil {
-			fmt.Fprintln(os.Stderr, "relay:", err)
-			os.Exit(1)
-		}
-		return
+		fmt.Fprintln(os.Stderr, "relay:", relayMain(os.Args[2:]))
+		os.Exit(1)
 	}
 	var o options
 	flag.StringVar(&o.proxy, "proxy", "bin/proxy", "the proxy's binary")

@@ -16,7 +16,7 @@ const relayCommand = "relay"
 // sslRequest is the code of PostgreSQL's SSLRequest message.
 const sslRequest = 80877103
 
-// relayMain copies bytes between clients and a target. With a certificate it first
+// relayMain copies bytes between clients and a target until it fails. With a certificate it first
 // answers an SSLRequest, as a terminating proxy does.
 func relayMain(args []string) error {
 	flags := flag.NewFlagSet(relayCommand, flag.ContinueOnError)
