@@ -82,7 +82,7 @@ func (f *finder) ipv6(i int) {
 }
 
 func (f *finder) addIPv6(begin, end int) {
-	if f.closes(end) && !(f.is(end, ':') && end+1 < len(f.text) && hexValue(f.text[end+1]) < 16) {
+	if f.closes(end) && (!f.is(end, ':') || end+1 >= len(f.text) || hexValue(f.text[end+1]) >= 16) {
 		f.add(begin, end, f.set.anchors.ip)
 	}
 }
