@@ -143,11 +143,12 @@ func (f *frontend) asFault(err error) error {
 
 // pass judges an operation that is admitted by the transaction it runs in.
 func (f *frontend) pass(admission session.Admission, operation *session.Operation) error {
-	if !f.gate.on || operation.PrepareOnly {
-		return nil
-	}
 	action := &operation.Action
 	gated := admission.Effect == v1alpha1.EffectHoldCommit && !controls(action.Kind)
+	// A rule that came after the session has begun finds no gate, and so no transaction.
+	if !f.gate.on && !gated || operation.PrepareOnly {
+		return nil
+	}
 	if err := f.mayPass(action, gated, operation.Text); err != nil {
 		// It was admitted, and does not run.
 		if failure := f.session.Result(f.ctx, record.Result{Operation: admission.Operation, Error: notRun}); failure != nil {

@@ -234,6 +234,22 @@ func TestACommentChainsNoTransaction(t *testing.T) {
 		"BEGIN", "ready T", "COMMIT", "UPDATE 1", "ready T", "ROLLBACK", "ready I")
 }
 
+// A session that began without the gate cannot hold a COMMIT: it refuses instead.
+func TestARuleThatComesLaterIsNotPassedBy(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, change{policy: payments(v1alpha1.EffectDeny, func(s *v1alpha1.AccessPolicySpec) { s.Rules[0].When = "false" })})
+	r := p.ready(t)
+	const insert = "INSERT INTO ledger VALUES (183, 'later')"
+	expect(t, r.say("BEGIN", insert, "ROLLBACK"), "BEGIN", "ready T", "INSERT 0 1", "ready T", "ROLLBACK", "ready I")
+	state := p.granted
+	changed := *state.Grant
+	changed.Policy.Rules = slices.Clone(changed.Policy.Rules)
+	changed.Policy.Rules[0].Effect, changed.Policy.Rules[0].When = v1alpha1.EffectHoldCommit, "action.kind == 'insert'"
+	state.Grant = &changed
+	p.Update(state)
+	expect(t, r.say("BEGIN", insert, "COMMIT"), "BEGIN", "ready T", "ERROR 25P01", "ready E", "ROLLBACK", "ready I")
+}
+
 // A chained transaction is another one: it has a baseline of its own.
 func TestAChainedTransactionIsHeldByItself(t *testing.T) {
 	t.Parallel()
