@@ -28,13 +28,17 @@ func (f *frontend) counters() (map[string]counters, error) {
 		if len(row) != 5 {
 			return nil, fmt.Errorf("the target counts changes in %d columns", len(row))
 		}
-		var c counters
-		for i := range c {
-			if c[i], err = strconv.ParseInt(row[2+i], 10, 64); err != nil {
+		// Two relations may read alike: a dot is a letter in a quoted name.
+		name := row[0] + "." + row[1]
+		sum := all[name]
+		for i := range sum {
+			n, err := strconv.ParseInt(row[2+i], 10, 64)
+			if err != nil {
 				return nil, fmt.Errorf("the target counts changes as %q", row[2+i])
 			}
+			sum[i] += n
 		}
-		all[row[0]+"."+row[1]] = c
+		all[name] = sum
 	}
 	return all, nil
 }

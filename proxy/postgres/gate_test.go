@@ -250,6 +250,23 @@ func TestARuleThatComesLaterIsNotPassedBy(t *testing.T) {
 	expect(t, r.say("BEGIN", insert, "COMMIT"), "BEGIN", "ready T", "ERROR 25P01", "ready E", "ROLLBACK", "ready I")
 }
 
+// Neither of two relations that read alike hides what was done to the other.
+func TestRelationsThatReadAlikeAreCountedTogether(t *testing.T) {
+	t.Parallel()
+	p := gated(t, unrestrictedPolicy)
+	target.Exec(t, "orders", `CREATE SCHEMA alike; CREATE SCHEMA "alike.a"; CREATE TABLE alike."a.b" (i int); CREATE TABLE "alike.a".b (i int);
+		GRANT USAGE ON SCHEMA alike, "alike.a" TO by_scram; GRANT ALL ON alike."a.b", "alike.a".b TO by_scram`)
+	r := p.ready(t)
+	r.say("BEGIN", `INSERT INTO alike."a.b" SELECT generate_series(1, 50)`, `INSERT INTO "alike.a".b VALUES (1)`)
+	r.write(query("COMMIT"))
+	held := p.Reviewers.Next(t)
+	if got := effects(held); got["alike.a.b"] != [3]int64{51, 0, 0} {
+		t.Error(got)
+	}
+	held.Deny("no")
+	expect(t, r.quiet(), "ERROR 42501", "ready I")
+}
+
 // A chained transaction is another one: it has a baseline of its own.
 func TestAChainedTransactionIsHeldByItself(t *testing.T) {
 	t.Parallel()
