@@ -12,7 +12,6 @@ import (
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/policy"
-	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/proxy/postgres/sql"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 	"github.com/sallyport/sallyport/proxy/session"
@@ -150,11 +149,7 @@ func (f *frontend) pass(admission session.Admission, operation *session.Operatio
 		return nil
 	}
 	if err := f.mayPass(action, gated, operation.Text); err != nil {
-		// It was admitted, and does not run.
-		if failure := f.session.Result(f.ctx, record.Result{Operation: admission.Operation, Error: notRun}); failure != nil {
-			return failure
-		}
-		return err
+		return f.notRun(admission, err)
 	}
 	if gated && f.gate.by == nil {
 		f.gate.by = &admission

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/policy"
+	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/proxy/postgres/sql"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
 	"github.com/sallyport/sallyport/proxy/session"
@@ -105,10 +108,58 @@ func (f *frontend) admit(reading *sql.Statement, operation session.Operation) (s
 	}
 	f.hold.reading, f.hold.text, f.hold.values = reading, operation.Text, len(operation.Values)
 	admission, err := f.session.Admit(f.ctx, operation)
+	waited := f.hold.unwatch != nil
 	if err := f.released(err); err != nil {
 		return admission, explain(reading, err)
 	}
+	if waited {
+		if err := f.unchanged(reading, operation.Text); err != nil {
+			return admission, f.notRun(admission, err)
+		}
+	}
 	return admission, f.pass(admission, &operation)
+}
+
+// unchanged refuses what was approved and now means something else: while it waited,
+// others may have changed a view, a function or a trigger behind it.
+func (f *frontend) unchanged(reading *sql.Statement, text string) error {
+	if !f.view.followed {
+		return nil
+	}
+	f.view.movedPath, f.view.movedCatalog = true, true
+	if _, err := f.follow(); err != nil {
+		return err
+	}
+	now := f.judge.Read(text, f.view.Session)
+	at := reading.Action.Position
+	if len(now) == 1 {
+		at = 0
+	}
+	if at < len(now) {
+		means, _, err := f.expand(&now[at], text)
+		if err != nil {
+			return err
+		}
+		if sameAction(means.Action, reading.Action) {
+			return nil
+		}
+	}
+	return &fault{code: codeNotAllowed, message: "what it would do has changed while it was held: a view, function, trigger or table behind it is another now",
+		hint: "Send it again: its reviewers see what it does then."}
+}
+
+// sameAction compares what two readings of a text do, wherever it stands.
+func sameAction(a, b policy.Action) bool {
+	a.Statements, a.Position, a.Binds = b.Statements, b.Position, b.Binds
+	return reflect.DeepEqual(a, b)
+}
+
+// notRun records that an operation that was admitted does not run, and returns why.
+func (f *frontend) notRun(admission session.Admission, why error) error {
+	if err := f.session.Result(f.ctx, record.Result{Operation: admission.Operation, Error: notRun}); err != nil {
+		return err
+	}
+	return why
 }
 
 // mayHide says whether a text may hold a password: sql.Scrub looks for the words
