@@ -206,8 +206,9 @@ func TestTheSamplePoliciesDoWhatTheirFirstLinesSay(t *testing.T) {
 		effect v1alpha1.Effect
 	}{
 		"a delete without WHERE waits":       {cleaning, remove, "Hold"},
+		"an update without WHERE waits":      {cleaning, action("update", "UPDATE", "public.orders"), "Hold"},
+		"a delete inside a SELECT waits":     {cleaning, action("select", "DELETE", "public.orders"), "Hold"},
 		"every other change is gated":        {cleaning, some, "HoldCommit"},
-		"a change is gated":                  {cleaning, action("update", "UPDATE", "public.orders"), "HoldCommit"},
 		"reading waits for nobody":           {cleaning, read("public.orders"), "Allow"},
 		"whom an order belongs to is masked": {cleaning, using("output", "email"), "Allow"},
 		"nobody searches by it":              {cleaning, using("filter", "name"), "Deny"},
