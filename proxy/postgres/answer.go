@@ -59,12 +59,18 @@ func (b *backend) match(frame wire.Frame, s *step) ([]ending, error) {
 		return []ending{{operation: operation, tag: "PREPARE"}}, nil
 	case frame.Type == wire.TypeBindComplete && s.kind == stepBind:
 		p.portals[s.name] = s.portal
+		if b.masked != nil {
+			s.portal.cursor = b.masked.cursors.open(s.name, s.portal.reading)
+		}
 		p.pop()
 	case frame.Type == wire.TypeCloseComplete && s.kind == stepClose:
 		if s.object == wire.ObjectStatement {
 			p.unprepared(s.name)
 		} else {
 			delete(p.portals, s.name)
+			if b.masked != nil {
+				delete(b.masked.cursors, s.name)
+			}
 		}
 		p.pop()
 	case frame.Type == wire.TypeParameterDescription && s.kind == stepDescribe:

@@ -21,8 +21,7 @@ type masked struct {
 	// none do.
 	plan *masking.Plan
 	copy *masking.CopyPlan
-	// cursors are the statements behind those that the transaction has declared.
-	cursors map[string]*sql.Statement
+	cursors cursors
 	// guarded says that a statement of the transaction has come by a masked column:
 	// what is deferred may speak of it later.
 	guarded bool
@@ -34,38 +33,42 @@ func newMasked(r *relay, limit int64) *masked {
 	if masks == nil {
 		return nil
 	}
-	return &masked{Masks: masks, limit: limit, cursors: map[string]*sql.Statement{}}
+	return &masked{Masks: masks, limit: limit, cursors: cursors{}}
 }
 
 // reading is what is known of the statement that a step runs: behind a FETCH the
 // cursor's, behind an EXECUTE the one prepared. Nil is nothing. Callers hold the pipeline's lock.
 func (m *masked) reading(s *step, p *pipeline) *sql.Statement {
-	if s.ran >= len(s.readings) {
-		return nil
+	switch {
+	case s.portal != nil:
+		return m.within(s.portal, p)
+	case s.ran < len(s.readings):
+		return m.behind(s.readings[s.ran], p)
 	}
-	return m.behind(s.readings[s.ran], p)
+	return nil
 }
 
 func (m *masked) behind(reading *sql.Statement, p *pipeline) *sql.Statement {
-	if reading == nil {
+	switch {
+	case reading == nil:
 		return nil
-	}
-	switch reading.Action.Kind {
-	case "fetch", "move":
-		if cursor := m.cursors[reading.Node]; cursor != nil {
-			return cursor
-		}
-		if portal := p.portals[reading.Node]; portal != nil {
-			return portal.reading
-		}
-		return nil
-	case "execute":
+	case fetches(reading):
+		return m.cursors.statement(m.cursors[reading.Node])
+	case reading.Action.Kind == kindExecute:
 		if prepared := p.statements[reading.Node]; prepared != nil {
 			return prepared.reading
 		}
 		return nil
 	}
 	return reading
+}
+
+// within is what is known of a portal's statement.
+func (m *masked) within(bound *portal, p *pipeline) *sql.Statement {
+	if bound.cursor != nil {
+		return m.cursors.statement(bound.cursor)
+	}
+	return m.behind(bound.reading, p)
 }
 
 // result plans the rows of a step's statement. Callers hold the pipeline's lock.
@@ -88,26 +91,17 @@ func (m *masked) copyOut(response wire.CopyResponse, s *step, p *pipeline) error
 // ran follows a statement that has ended well. Callers hold the pipeline's lock.
 func (m *masked) ran(s *step, p *pipeline, tag string) {
 	m.settle()
-	reading := (*sql.Statement)(nil)
-	if s.ran < len(s.readings) {
-		reading = s.readings[s.ran]
-	}
 	if !m.HasColumns() {
 		return
 	}
 	m.Follow(s.catalog)
-	m.guarded = m.guarded || m.Touches(m.behind(reading, p))
-	switch {
-	case reading == nil, reading.Action.Opaque != "", len(reading.Action.Calls) > 0, tag == "ROLLBACK":
-		// What runs unseen may have closed a cursor, and opened another of its name.
+	known := m.reading(s, p)
+	m.guarded = m.guarded || m.Touches(known)
+	if known == nil || s.ran >= len(s.readings) || tag == "COMMIT" || tag == "ROLLBACK" {
 		clear(m.cursors)
-	case reading.Action.Kind == "declare" && len(m.cursors) < maxNames:
-		m.cursors[reading.Node] = reading
-	case reading.Action.Kind == "close" && reading.Node == "":
-		clear(m.cursors)
-	case reading.Action.Kind == "close":
-		delete(m.cursors, reading.Node)
+		return
 	}
+	m.cursors.follow(s.readings[s.ran], known)
 }
 
 // settle ends what is planned.
@@ -146,7 +140,7 @@ func (m *masked) guards(s *step, p *pipeline) bool {
 	case s.statement != nil:
 		return m.Touches(m.behind(s.statement.reading, p))
 	case s.portal != nil:
-		return m.Touches(m.behind(s.portal.reading, p))
+		return m.Touches(m.within(s.portal, p))
 	}
 	return len(s.readings) == 0 || slices.ContainsFunc(s.readings, func(r *sql.Statement) bool { return m.Touches(m.behind(r, p)) })
 }

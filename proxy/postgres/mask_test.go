@@ -74,6 +74,76 @@ func TestPG9_CursorsAreMaskedByTheirStatement(t *testing.T) {
 	expect(t, append(r.untilReady(), r.untilReady()...), "DECLARE CURSOR", "COMMIT", "ready I", "columns", "row [redacted]", "FETCH 1", "ready I")
 }
 
+// TestPG9_AFetchIsMaskedByWhatItsCursorIs, whatever another of its name was.
+func TestPG9_AFetchIsMaskedByWhatItsCursorIs(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, maskedBy(t, emails(redact)))
+	const hidden, open = "SELECT to_jsonb(p)::text FROM people p ORDER BY id", "SELECT 'n' || note FROM people ORDER BY id"
+	bind := func(portal, text string) []pgproto3.FrontendMessage {
+		return []pgproto3.FrontendMessage{&pgproto3.Parse{Query: text}, &pgproto3.Bind{DestinationPortal: portal}}
+	}
+	execute := func(portal string, most uint32) []pgproto3.FrontendMessage {
+		return []pgproto3.FrontendMessage{&pgproto3.Execute{Portal: portal, MaxRows: most}}
+	}
+	drop := func(portal string) []pgproto3.FrontendMessage {
+		return []pgproto3.FrontendMessage{&pgproto3.Close{ObjectType: 'P', Name: portal}}
+	}
+	fetch := func(from string) []pgproto3.FrontendMessage {
+		return append(bind("", "FETCH 1 FROM "+from), execute("", 0)...)
+	}
+	declare := func(name, text string) []pgproto3.FrontendMessage {
+		return append(bind("", "DECLARE "+name+" CURSOR FOR "+text), execute("", 0)...)
+	}
+	for name, c := range map[string]struct {
+		steps [][]pgproto3.FrontendMessage
+		rows  []string
+	}{
+		"a portal that fetches": {[][]pgproto3.FrontendMessage{declare("c", hidden), bind("q", "FETCH ALL FROM c"), execute("q", 1), fetch("q"), fetch("q")},
+			[]string{"[redacted]", "[redacted]", "[redacted]"}},
+		"a portal that fetches from one that fetches": {[][]pgproto3.FrontendMessage{bind("c", hidden), bind("d", "FETCH ALL FROM c"), bind("e", "FETCH ALL FROM d"), fetch("e")},
+			[]string{"[redacted]"}},
+		"what may be seen, so": {[][]pgproto3.FrontendMessage{declare("c", open), bind("q", "FETCH ALL FROM c"), execute("q", 1), fetch("q")},
+			[]string{"nnote 1", "nnote 2"}},
+		"a portal in a declared cursor's place": {[][]pgproto3.FrontendMessage{declare("c", open), fetch("c"), drop("c"), bind("c", hidden), fetch("c")},
+			[]string{"nnote 1", "[redacted]"}},
+		"a declared cursor in a portal's place": {[][]pgproto3.FrontendMessage{bind("c", open), fetch("c"), drop("c"), declare("c", hidden), fetch("c")},
+			[]string{"nnote 1", "[redacted]"}},
+		"rows kept of a cursor that is another now": {[][]pgproto3.FrontendMessage{bind("c", hidden), bind("q", "FETCH ALL FROM c"), execute("q", 1), drop("c"), bind("c", open), execute("q", 1), fetch("q")},
+			[]string{"[redacted]", "[redacted]", "[redacted]"}},
+		"rows kept before it was the same again": {[][]pgproto3.FrontendMessage{bind("c", open), bind("q", "FETCH ALL FROM c"), drop("c"), bind("c", hidden), fetch("q"), drop("c"), bind("c", open), execute("q", 1)},
+			[]string{"[redacted]", "[redacted]"}},
+		"a name that the target may read otherwise": {[][]pgproto3.FrontendMessage{declare("c", open), declare(`"cü"`, open), fetch("c")},
+			[]string{"[redacted]"}},
+	} {
+		for _, whole := range []bool{true, false} {
+			r := p.ready(t)
+			r.write(query("BEGIN"))
+			r.untilReady()
+			var got []string
+			take := func() {
+				r.write(&pgproto3.Sync{})
+				for _, said := range r.untilReady() {
+					if row, ok := strings.CutPrefix(said, "row "); ok {
+						got = append(got, row)
+					} else if strings.HasPrefix(said, "ERROR") || said == "EOF" {
+						t.Errorf("%s: %s", name, said)
+					}
+				}
+			}
+			for _, step := range c.steps {
+				r.write(step...)
+				if !whole {
+					take()
+				}
+			}
+			take()
+			if diff := cmp.Diff(c.rows, got); diff != "" {
+				t.Errorf("%s, in one segment %v: %s", name, whole, diff)
+			}
+		}
+	}
+}
+
 func TestPG9_PreparedTextIsMasked(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, maskedBy(t, emails(redact)), change{policy: unrestrictedPolicy})

@@ -31,6 +31,8 @@ type portal struct {
 	executes string
 	// ended says that its result is recorded; the pipeline's lock guards it.
 	ended bool
+	// cursor that it is, for masks; nil before the target has made it. The same lock guards it.
+	cursor *cursor
 	// one has its operation, reading and format, as its steps have them.
 	one struct {
 		operations [1]int64
