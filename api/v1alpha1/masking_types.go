@@ -110,7 +110,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.keepLast) == (has(self.how) && self.how == 'Partial')",message="keepLast belongs to how: Partial, and only there"
 // +kubebuilder:validation:XValidation:rule="has(self.constant) == (has(self.how) && self.how == 'Constant')",message="constant belongs to how: Constant, and only there"
 type Mask struct {
-	// how: Redact replaces it with a fixed word, Partial keeps its last characters,
+	// how it is done: Redact replaces it with a fixed word, Partial keeps its last characters,
 	// Hash puts a keyed hash in its place that is stable within the task, Null makes
 	// it NULL, Constant puts a value of the policy's in its place.
 	// +optional

@@ -14,7 +14,7 @@ import (
 // Mask is how a value is masked. Where a way does not fit the value's type, the
 // value becomes NULL.
 type MaskApplyConfiguration struct {
-	// how: Redact replaces it with a fixed word, Partial keeps its last characters,
+	// how it is done: Redact replaces it with a fixed word, Partial keeps its last characters,
 	// Hash puts a keyed hash in its place that is stable within the task, Null makes
 	// it NULL, Constant puts a value of the policy's in its place.
 	How *apiv1alpha1.MaskHow `json:"how,omitempty"`
