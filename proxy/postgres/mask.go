@@ -19,8 +19,8 @@ type masked struct {
 	limit int64
 	// plan of the result whose rows come, copy of the COPY whose data come; nil while
 	// none do.
-	plan *masking.Plan
-	copy *masking.CopyPlan
+	plan    *masking.Plan
+	copy    *masking.CopyPlan
 	cursors cursors
 	// guarded says that a statement of the transaction has come by a masked column:
 	// what is deferred may speak of it later.
