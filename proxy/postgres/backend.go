@@ -40,6 +40,10 @@ func (b *backend) run() error {
 		defer b.output.close()
 	}
 	for {
+		if b.inRows && b.masked == nil && b.output == nil {
+			rows, size := in.Run(wire.TypeDataRow)
+			b.rows, b.bytes = b.rows+rows, b.bytes+size
+		}
 		frame, ok, err := in.Next()
 		if errors.Is(err, wire.ErrTooLarge) {
 			return &fault{code: codeLimit, message: "from the target: " + err.Error(), hint: "Ask for less of the value at once, with substr()."}

@@ -402,8 +402,8 @@ func TestPG9_NotificationsAndNoticesDoNotCarryValues(t *testing.T) {
 	}
 }
 
+// It measures the process's memory, and so runs beside no other test.
 func TestPG11_AMillionRowsAreMaskedInBoundedMemory(t *testing.T) {
-	t.Parallel()
 	p := newProxy(t, maskedBy(t, emails(redact)), change{policy: full})
 	r := p.ready(t)
 	r.write(query("SELECT email || g, repeat('x', 20), g FROM people, generate_series(1, 350000) g"))

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 )
@@ -78,6 +79,29 @@ func (r *Reader) Next() (Frame, bool, error) {
 	}
 	r.next += int(total)
 	return Frame{Type: h.Type, Raw: waiting[:total], Body: waiting[HeaderSize:total], Begins: true, Rest: r.rest}, true, nil
+}
+
+// Run takes the whole frames of one type that lie next in the buffer, and returns how
+// many, and their bytes with headers. They are held as those of Next are. It ends before
+// a frame that is in part, of another type or beyond its limit: of that, Next tells.
+func (r *Reader) Run(t byte) (frames, size int64) {
+	limit, known := r.limits.of(t)
+	if r.rest > 0 || !known {
+		return 0, 0
+	}
+	waiting := r.buffer[r.next:r.end]
+	for len(waiting) >= HeaderSize && waiting[0] == t {
+		declared := int64(binary.BigEndian.Uint32(waiting[1:HeaderSize]))
+		total := declared + HeaderSize - lengthSize
+		if declared < lengthSize || declared-lengthSize > limit || total > int64(len(waiting)) {
+			break
+		}
+		waiting = waiting[total:]
+		frames++
+		size += total
+	}
+	r.next += int(size)
+	return frames, size
 }
 
 // piece returns what is there of a message that is streamed.
