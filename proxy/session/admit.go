@@ -36,19 +36,22 @@ func (s *Session) Admit(ctx context.Context, operation Operation) (Admission, er
 	}
 	s.operations++
 	number := s.operations
-	// Written with the verdict, or with the hold, before anything goes on.
-	if err := s.later(record.Event{Type: record.EventOperation, Operation: operation.recorded(number)}); err != nil {
-		return Admission{}, err
-	}
+	asked := record.Event{Type: record.EventOperation, Operation: operation.recorded(number)}
 	decision, state, err := s.task.decide(operation, s.facts)
 	if err != nil {
-		return Admission{}, err
+		return Admission{}, errors.Join(err, s.append(asked))
 	}
+	// Written with the verdict, or before the wait for reviewers.
+	events := []record.Event{asked}
 	var withdrawn error
 	if decision.Effect == v1alpha1.EffectHold && operation.PrepareOnly {
 		decision.Effect, decision.Message = v1alpha1.EffectAllow, "it is held when it runs"
 	}
 	if decision.Effect == v1alpha1.EffectHold {
+		if err := s.append(asked); err != nil {
+			return Admission{}, err
+		}
+		events = nil
 		decision, state, withdrawn = s.review(ctx, number, operation, decision, state)
 	}
 	allowed := decision.Effect == v1alpha1.EffectAllow || decision.Effect == v1alpha1.EffectHoldCommit
@@ -57,10 +60,10 @@ func (s *Session) Admit(ctx context.Context, operation Operation) (Admission, er
 	} else {
 		s.refused++
 	}
-	if err := s.append(record.Event{Type: record.EventVerdict, Verdict: &record.Verdict{
+	if err := s.append(append(events, record.Event{Type: record.EventVerdict, Verdict: &record.Verdict{
 		Operation: number, Effect: string(decision.Effect),
 		Policy: decision.Policy, Rule: decision.Rule, Message: decision.Message,
-	}}); err != nil {
+	}})...); err != nil {
 		return Admission{}, err
 	}
 	// The end may have come while the verdict was on its way to the recording.
