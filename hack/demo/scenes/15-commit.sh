@@ -30,5 +30,5 @@ works
 as alice kubectl access replay "$cleanup"
 works
 said 'say which'
-said 'nothing else'
-hidden
+said 'Approved: approved by alice'
+said 'masked 2 values: column public.customers.email'
