@@ -188,6 +188,9 @@ func (w *wait) tell() error {
 	message := fmt.Sprintf("held by rule %s: waiting for the manager to open its review", w.held.Rule)
 	if w.newest.Review != "" {
 		message = fmt.Sprintf("held by rule %s, waiting for review: kubectl approve %s", w.held.Rule, w.newest.Review)
+		if namespace := w.session.State().Task.Namespace; namespace != "" {
+			message += " -n " + namespace
+		}
 	}
 	if w.newest.Message != "" {
 		message += " (" + w.newest.Message + ")"
