@@ -96,9 +96,7 @@ func (f *frontend) tell(message string) error {
 // all before it is answered, and the client is watched meanwhile.
 func (f *frontend) admit(reading *sql.Statement, operation session.Operation) (session.Admission, error) {
 	operation.Action, operation.Hold = reading.Action, &f.hold.Hold
-	if mayHide(operation.Text) {
-		operation.Shown = sql.Scrub(operation.Text)
-	}
+	operation.Shown = sql.Scrub(operation.Text)
 	if err := f.enter(operation.Action.Kind); err != nil {
 		return session.Admission{}, err
 	}
@@ -160,17 +158,6 @@ func (f *frontend) notRun(admission session.Admission, why error) error {
 		return err
 	}
 	return why
-}
-
-// mayHide says whether a text may hold a password: sql.Scrub looks for the words
-// password and connection, both of which have a letter twice.
-func mayHide(text string) bool {
-	for i := 1; i < len(text); i++ {
-		if c := text[i] | 0x20; c == text[i-1]|0x20 && (c == 's' || c == 'n') {
-			return true
-		}
-	}
-	return false
 }
 
 // released ends what describeHeld began.
