@@ -237,42 +237,6 @@ type SessionPolicy struct {
 	ControlLossSeconds int32 `json:"controlLossSeconds,omitempty"`
 }
 
-// RecordingPolicy is how dependably sessions are recorded.
-type RecordingPolicy struct {
-	// durability is what a record has survived before its operation is forwarded:
-	// Process, the proxy's death; Disk, the node's; Remote, the zone's.
-	// +optional
-	// +kubebuilder:default=Process
-	Durability Durability `json:"durability,omitempty"`
-	// output is what is kept of what the target answers: Counts, rows and bytes;
-	// Full, the rows themselves, as the client got them.
-	// +optional
-	// +kubebuilder:default=Counts
-	Output OutputRecording `json:"output,omitempty"`
-}
-
-// OutputRecording is what is kept of what the target answers.
-// +kubebuilder:validation:Enum=Counts;Full
-type OutputRecording string
-
-// What is kept of what the target answers.
-const (
-	OutputCounts OutputRecording = "Counts"
-	OutputFull   OutputRecording = "Full"
-)
-
-// Durability is what a record has survived before its operation is forwarded.
-// +kubebuilder:validation:Enum=Process;Disk;Remote
-type Durability string
-
-// The durabilities, cheapest first. Disk and Remote are not enforced yet: a
-// policy that asks for them is not Ready, reason Unsupported.
-const (
-	DurabilityProcess Durability = "Process"
-	DurabilityDisk    Durability = "Disk"
-	DurabilityRemote  Durability = "Remote"
-)
-
 // AccessPolicyStatus says whether the policy grants anything.
 type AccessPolicyStatus struct {
 	// observedGeneration is the generation that this status speaks of.

@@ -54,3 +54,22 @@ const AnnotationAbandon = GroupName + "/abandon"
 // AnnotationWithdrawn, set by the manager on a review of kind Statement, says since
 // when nobody waits for its answer: the client cancelled, or left.
 const AnnotationWithdrawn = GroupName + "/withdrawn"
+
+// Names around recordings, in ProxyNamespace.
+const (
+	// StoreVolume is the store that is the PersistentVolumeClaim of the recordings.
+	StoreVolume = "volume"
+	// StorePrefix begins the name of a bucket's ConfigMap and Secret: sallyport-store-<name>.
+	StorePrefix = "sallyport-store-"
+	// RecordingKeysConfigMap holds the public keys that signatures of recordings are
+	// checked with, one PEM each, named by key identifier.
+	RecordingKeysConfigMap = "sallyport-recording-keys"
+)
+
+// VerbHold on taskaccessrequests/recording: may set or lift a legal hold on the
+// recordings of a request.
+const VerbHold = "hold"
+
+// AnnotationLegalHold, set on a request by a holder of VerbHold, keeps its recordings
+// whatever the policy's retention says; its value is the reason.
+const AnnotationLegalHold = GroupName + "/legal-hold"

@@ -316,38 +316,6 @@ type SessionCounts struct {
 	Refused int64 `json:"refused"`
 }
 
-// RecordingStatus is where the sessions are kept.
-type RecordingStatus struct {
-	// path on the volume of recordings; from UIDs only.
-	// +optional
-	// +kubebuilder:validation:MaxLength=253
-	Path string `json:"path,omitempty"`
-	// head is the heads of the most recent sessions' hash chains.
-	// +optional
-	// +listType=map
-	// +listMapKey=session
-	// +kubebuilder:validation:MaxItems=64
-	Head []RecordingHead `json:"head,omitempty"`
-}
-
-// RecordingHead is the newest link of one session's hash chain.
-type RecordingHead struct {
-	// session is the session's identifier.
-	// +required
-	// +kubebuilder:validation:MaxLength=64
-	Session string `json:"session"`
-	// sequence is the number of events.
-	// +required
-	Sequence int64 `json:"sequence"`
-	// hash of the newest event, hex SHA-256.
-	// +required
-	// +kubebuilder:validation:MaxLength=64
-	Hash string `json:"hash"`
-	// complete says that the session ended and its recording with it.
-	// +optional
-	Complete bool `json:"complete,omitempty"`
-}
-
 // Teardown is the evidence that nothing of the task is left.
 type Teardown struct {
 	// proved says that the target itself showed it.

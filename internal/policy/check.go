@@ -10,8 +10,10 @@ import (
 // supported refuses what the schema can say and this version does not obey. The
 // schema's enums are checked again: a newer one may be installed than this code.
 func supported(spec v1alpha1.AccessPolicySpec) error {
-	if d := spec.Recording.Durability; d != "" && d != v1alpha1.DurabilityProcess {
-		return &UnsupportedError{Field: "recording.durability", Value: string(d)}
+	switch spec.Recording.Durability {
+	case "", v1alpha1.DurabilityProcess, v1alpha1.DurabilityDisk, v1alpha1.DurabilityRemote:
+	default:
+		return &UnsupportedError{Field: "recording.durability", Value: fmt.Sprintf("%q", spec.Recording.Durability)}
 	}
 	switch spec.Recording.Output {
 	case "", v1alpha1.OutputCounts, v1alpha1.OutputFull:

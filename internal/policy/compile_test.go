@@ -80,8 +80,7 @@ func TestCompileNamesEveryExpressionThatFailsWithLineAndColumn(t *testing.T) {
 func TestCompileRefusesWhatIsNotEnforced(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*v1alpha1.AccessPolicySpec){
-		"recording.durability":         func(s *v1alpha1.AccessPolicySpec) { s.Recording.Durability = v1alpha1.DurabilityDisk },
-		"recording.durability: Remote": func(s *v1alpha1.AccessPolicySpec) { s.Recording.Durability = v1alpha1.DurabilityRemote },
+		"recording.durability": func(s *v1alpha1.AccessPolicySpec) { s.Recording.Durability = "Eventual" },
 		"rules[gate].effect": func(s *v1alpha1.AccessPolicySpec) {
 			s.Rules = []v1alpha1.Rule{{Name: "gate", Effect: "Ignore", When: "true"}}
 		},

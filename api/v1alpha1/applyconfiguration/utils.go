@@ -70,6 +70,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PostgresTLSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Question"):
 		return &apiv1alpha1.QuestionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RecordingEncryption"):
+		return &apiv1alpha1.RecordingEncryptionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RecordingHead"):
 		return &apiv1alpha1.RecordingHeadApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RecordingPolicy"):
@@ -90,6 +92,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RowImageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Rule"):
 		return &apiv1alpha1.RuleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SealedHead"):
+		return &apiv1alpha1.SealedHeadApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SessionCounts"):
 		return &apiv1alpha1.SessionCountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SessionPolicy"):

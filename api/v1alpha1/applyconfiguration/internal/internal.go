@@ -645,6 +645,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: task
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.Task
+- name: com.github.sallyport.sallyport.api.v1alpha1.RecordingEncryption
+  map:
+    fields:
+    - name: recipients
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: com.github.sallyport.sallyport.api.v1alpha1.RecordingHead
   map:
     fields:
@@ -654,6 +663,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: hash
       type:
         scalar: string
+    - name: sealed
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.SealedHead
     - name: sequence
       type:
         scalar: numeric
@@ -667,13 +679,31 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.Durability
       default: Process
+    - name: encryption
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.RecordingEncryption
+    - name: legalHold
+      type:
+        scalar: boolean
     - name: output
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.OutputRecording
       default: Counts
+    - name: required
+      type:
+        scalar: boolean
+    - name: retentionDays
+      type:
+        scalar: numeric
+    - name: store
+      type:
+        scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.RecordingStatus
   map:
     fields:
+    - name: bestEffort
+      type:
+        scalar: boolean
     - name: head
       type:
         list:
@@ -682,7 +712,13 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - session
+    - name: lost
+      type:
+        scalar: string
     - name: path
+      type:
+        scalar: string
+    - name: store
       type:
         scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.RelationEffect
@@ -809,6 +845,24 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: when
+      type:
+        scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.SealedHead
+  map:
+    fields:
+    - name: hash
+      type:
+        scalar: string
+    - name: key
+      type:
+        scalar: string
+    - name: segment
+      type:
+        scalar: numeric
+    - name: sequence
+      type:
+        scalar: numeric
+    - name: signature
       type:
         scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.SessionCounts

@@ -7,16 +7,19 @@ package v1alpha1
 // RecordingHeadApplyConfiguration represents a declarative configuration of the RecordingHead type for use
 // with apply.
 //
-// RecordingHead is the newest link of one session's hash chain.
+// RecordingHead is how far one session's recording has come, by the proxy's word,
+// and up to where the manager has signed it.
 type RecordingHeadApplyConfiguration struct {
 	// session is the session's identifier.
 	Session *string `json:"session,omitempty"`
 	// sequence is the number of events.
 	Sequence *int64 `json:"sequence,omitempty"`
-	// hash of the newest event, hex SHA-256.
+	// hash of the recording up to the newest event, hex SHA-256.
 	Hash *string `json:"hash,omitempty"`
 	// complete says that the session ended and its recording with it.
 	Complete *bool `json:"complete,omitempty"`
+	// sealed is the newest segment that the manager has signed.
+	Sealed *SealedHeadApplyConfiguration `json:"sealed,omitempty"`
 }
 
 // RecordingHeadApplyConfiguration constructs a declarative configuration of the RecordingHead type for use with
@@ -54,5 +57,13 @@ func (b *RecordingHeadApplyConfiguration) WithHash(value string) *RecordingHeadA
 // If called multiple times, the Complete field is set to the value of the last call.
 func (b *RecordingHeadApplyConfiguration) WithComplete(value bool) *RecordingHeadApplyConfiguration {
 	b.Complete = &value
+	return b
+}
+
+// WithSealed sets the Sealed field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Sealed field is set to the value of the last call.
+func (b *RecordingHeadApplyConfiguration) WithSealed(value *SealedHeadApplyConfiguration) *RecordingHeadApplyConfiguration {
+	b.Sealed = value
 	return b
 }

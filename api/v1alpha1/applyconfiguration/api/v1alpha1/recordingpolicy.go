@@ -11,20 +11,44 @@ import (
 // RecordingPolicyApplyConfiguration represents a declarative configuration of the RecordingPolicy type for use
 // with apply.
 //
-// RecordingPolicy is how dependably sessions are recorded.
+// RecordingPolicy is how dependably sessions are recorded, where, and for how long.
+// What a later version added has no default but its zero: an approval is bound to
+// the policy's digest, which must not change with an upgrade.
 type RecordingPolicyApplyConfiguration struct {
+	// store is the name of one of the installation's stores: `volume`, the
+	// PersistentVolumeClaim, which an empty name means too, or a bucket's.
+	Store *string `json:"store,omitempty"`
 	// durability is what a record has survived before its operation is forwarded:
-	// Process, the proxy's death; Disk, the node's; Remote, the zone's.
+	// Process, the proxy's death; Disk, the node's; Remote, acknowledged by the bucket.
 	Durability *apiv1alpha1.Durability `json:"durability,omitempty"`
+	// required, which is the default, ends the task's sessions when they cannot be
+	// recorded; false lets them go on, and says in status and evidence what is lost.
+	Required *bool `json:"required,omitempty"`
 	// output is what is kept of what the target answers: Counts, rows and bytes;
 	// Full, the rows themselves, as the client got them.
 	Output *apiv1alpha1.OutputRecording `json:"output,omitempty"`
+	// encryption keeps recordings from whoever administers the store.
+	Encryption *RecordingEncryptionApplyConfiguration `json:"encryption,omitempty"`
+	// retentionDays is how long recordings are kept, counted from the request's end;
+	// then they are removed. 0 keeps them for ever.
+	RetentionDays *int32 `json:"retentionDays,omitempty"`
+	// legalHold keeps the recordings of this policy's requests until the operator's
+	// owners lift it, whatever retentionDays says.
+	LegalHold *bool `json:"legalHold,omitempty"`
 }
 
 // RecordingPolicyApplyConfiguration constructs a declarative configuration of the RecordingPolicy type for use with
 // apply.
 func RecordingPolicy() *RecordingPolicyApplyConfiguration {
 	return &RecordingPolicyApplyConfiguration{}
+}
+
+// WithStore sets the Store field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Store field is set to the value of the last call.
+func (b *RecordingPolicyApplyConfiguration) WithStore(value string) *RecordingPolicyApplyConfiguration {
+	b.Store = &value
+	return b
 }
 
 // WithDurability sets the Durability field in the declarative configuration to the given value
@@ -35,10 +59,42 @@ func (b *RecordingPolicyApplyConfiguration) WithDurability(value apiv1alpha1.Dur
 	return b
 }
 
+// WithRequired sets the Required field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Required field is set to the value of the last call.
+func (b *RecordingPolicyApplyConfiguration) WithRequired(value bool) *RecordingPolicyApplyConfiguration {
+	b.Required = &value
+	return b
+}
+
 // WithOutput sets the Output field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Output field is set to the value of the last call.
 func (b *RecordingPolicyApplyConfiguration) WithOutput(value apiv1alpha1.OutputRecording) *RecordingPolicyApplyConfiguration {
 	b.Output = &value
+	return b
+}
+
+// WithEncryption sets the Encryption field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Encryption field is set to the value of the last call.
+func (b *RecordingPolicyApplyConfiguration) WithEncryption(value *RecordingEncryptionApplyConfiguration) *RecordingPolicyApplyConfiguration {
+	b.Encryption = value
+	return b
+}
+
+// WithRetentionDays sets the RetentionDays field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RetentionDays field is set to the value of the last call.
+func (b *RecordingPolicyApplyConfiguration) WithRetentionDays(value int32) *RecordingPolicyApplyConfiguration {
+	b.RetentionDays = &value
+	return b
+}
+
+// WithLegalHold sets the LegalHold field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LegalHold field is set to the value of the last call.
+func (b *RecordingPolicyApplyConfiguration) WithLegalHold(value bool) *RecordingPolicyApplyConfiguration {
+	b.LegalHold = &value
 	return b
 }

@@ -7,11 +7,17 @@ package v1alpha1
 // RecordingStatusApplyConfiguration represents a declarative configuration of the RecordingStatus type for use
 // with apply.
 //
-// RecordingStatus is where the sessions are kept.
+// RecordingStatus is where the sessions are kept, and how far they are known.
 type RecordingStatusApplyConfiguration struct {
-	// path on the volume of recordings; from UIDs only.
+	// store is the name of the store that holds them.
+	Store *string `json:"store,omitempty"`
+	// path in the store; from UIDs only.
 	Path *string `json:"path,omitempty"`
-	// head is the heads of the most recent sessions' hash chains.
+	// bestEffort says that sessions went on where they could not be recorded.
+	BestEffort *bool `json:"bestEffort,omitempty"`
+	// lost says what could not be recorded, and why; once set it never goes away.
+	Lost *string `json:"lost,omitempty"`
+	// head is the heads of the most recent sessions' chains.
 	Head []RecordingHeadApplyConfiguration `json:"head,omitempty"`
 }
 
@@ -21,11 +27,35 @@ func RecordingStatus() *RecordingStatusApplyConfiguration {
 	return &RecordingStatusApplyConfiguration{}
 }
 
+// WithStore sets the Store field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Store field is set to the value of the last call.
+func (b *RecordingStatusApplyConfiguration) WithStore(value string) *RecordingStatusApplyConfiguration {
+	b.Store = &value
+	return b
+}
+
 // WithPath sets the Path field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Path field is set to the value of the last call.
 func (b *RecordingStatusApplyConfiguration) WithPath(value string) *RecordingStatusApplyConfiguration {
 	b.Path = &value
+	return b
+}
+
+// WithBestEffort sets the BestEffort field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BestEffort field is set to the value of the last call.
+func (b *RecordingStatusApplyConfiguration) WithBestEffort(value bool) *RecordingStatusApplyConfiguration {
+	b.BestEffort = &value
+	return b
+}
+
+// WithLost sets the Lost field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Lost field is set to the value of the last call.
+func (b *RecordingStatusApplyConfiguration) WithLost(value string) *RecordingStatusApplyConfiguration {
+	b.Lost = &value
 	return b
 }
 
