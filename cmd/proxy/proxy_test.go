@@ -23,7 +23,7 @@ import (
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/pgtest"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/record/store/volume"
+	"github.com/sallyport/sallyport/internal/record/store/legacy/volume"
 	"github.com/sallyport/sallyport/proxy/session/sessiontest"
 	"github.com/sallyport/sallyport/proxy/standalone"
 )

@@ -12,7 +12,7 @@ import (
 	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/control/client"
 	"github.com/sallyport/sallyport/internal/grant"
-	"github.com/sallyport/sallyport/internal/record/store/volume"
+	"github.com/sallyport/sallyport/internal/record/store/legacy/volume"
 	"github.com/sallyport/sallyport/proxy/postgres"
 	"github.com/sallyport/sallyport/proxy/postgres/judge"
 	"github.com/sallyport/sallyport/proxy/server"

@@ -21,7 +21,7 @@ import (
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/reader"
-	"github.com/sallyport/sallyport/internal/record/store/volume"
+	"github.com/sallyport/sallyport/internal/record/store/legacy/volume"
 )
 
 type options struct {

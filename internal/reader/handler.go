@@ -57,7 +57,7 @@ type AccessReviews interface {
 
 // Recordings are those of one request.
 type Recordings interface {
-	store.Store
+	store.Legacy
 	io.Closer
 }
 

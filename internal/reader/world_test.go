@@ -29,7 +29,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/keys"
 	"github.com/sallyport/sallyport/internal/reader"
-	"github.com/sallyport/sallyport/internal/record/store/volume"
+	"github.com/sallyport/sallyport/internal/record/store/legacy/volume"
 )
 
 const (

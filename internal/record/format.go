@@ -3,9 +3,8 @@ package record
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"fmt"
-	"regexp"
+
+	"github.com/sallyport/sallyport/internal/record/store"
 )
 
 // Version of the format that the writer writes.
@@ -64,16 +63,9 @@ func sum(domain string, previous, covered []byte) Hash {
 	return Hash(h.Sum(nil))
 }
 
-var identifier = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,63}$`)
-
 // ErrIdentifier is a session or request that no recording can be named by.
-var ErrIdentifier = errors.New("an identifier has 1 to 64 letters, digits and hyphens, and does not begin with a hyphen")
+var ErrIdentifier = store.ErrIdentifier
 
 // CheckIdentifier says whether a session's or request's identifier can stand in a
 // recording, and in the name of its file.
-func CheckIdentifier(id string) error {
-	if !identifier.MatchString(id) {
-		return fmt.Errorf("%q: %w", id, ErrIdentifier)
-	}
-	return nil
-}
+func CheckIdentifier(id string) error { return store.CheckIdentifier(id) }

@@ -30,7 +30,7 @@ type Options struct {
 	// Protocol that the sessions speak: Engine.Protocol.
 	Protocol string
 	// Recordings of this task.
-	Recordings store.Store
+	Recordings store.Legacy
 	Dial       Dialer
 	// Certificate is this task's, for tls.Config.GetCertificate.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)

@@ -27,7 +27,7 @@ type Recordings struct {
 	onWrite func([]byte)
 }
 
-var _ store.Store = (*Recordings)(nil)
+var _ store.Legacy = (*Recordings)(nil)
 
 // Fail makes every later write fail.
 func (r *Recordings) Fail() {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/record/store"
-	"github.com/sallyport/sallyport/internal/record/store/volume"
+	"github.com/sallyport/sallyport/internal/record/store/legacy/volume"
 )
 
 func open(t *testing.T) (*volume.Volume, string) {

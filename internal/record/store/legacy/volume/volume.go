@@ -59,13 +59,13 @@ func (t *Tasks) Task(requestUID string) (*Volume, error) {
 	return &Volume{root}, nil
 }
 
-// Volume is the directory of one request. It is a store.Store of durability Process:
+// Volume is the directory of one request. It is a store.Legacy of durability Process:
 // Write returns when the kernel has the bytes.
 type Volume struct {
 	root *os.Root
 }
 
-var _ store.Store = (*Volume)(nil)
+var _ store.Legacy = (*Volume)(nil)
 
 // Open opens the directory of one request.
 func Open(directory string) (*Volume, error) {
