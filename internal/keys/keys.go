@@ -1,11 +1,14 @@
 // Package keys holds the operator's root keys: the authority that vouches for the
-// manager, the readers and every task's proxy, and the key that the tasks'
-// credentials are derived from. They live in one Secret of the operator's
-// namespace. They are not rotated yet: replacing the Secret ends every open task.
+// manager, the readers and every task's proxy, the key that the tasks' credentials are
+// derived from, and the key that signs recordings. They live in one Secret of the
+// operator's namespace. They are not rotated yet: replacing the Secret ends every open
+// task.
 package keys
 
 import (
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/hkdf"
 	"crypto/rand"
@@ -22,6 +25,7 @@ const (
 	dataCertificate = "ca.crt"
 	dataKey         = "ca.key"
 	dataMaster      = "credential.key"
+	dataRecording   = "recording.key"
 )
 
 // masterSize is the length of the credential master key, in bytes.
@@ -32,6 +36,7 @@ type Root struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
 	master      []byte
+	recording   ed25519.PrivateKey
 }
 
 // Generate makes new root keys; the authority is valid from a little before now.
@@ -48,7 +53,11 @@ func Generate(now time.Time) (*Root, error) {
 	if _, err := rand.Read(master); err != nil {
 		return nil, fmt.Errorf("generate the credential master key: %w", err)
 	}
-	return &Root{certificate: certificate, key: key, master: master}, nil
+	_, recording, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("generate the recording key: %w", err)
+	}
+	return &Root{certificate: certificate, key: key, master: master, recording: recording}, nil
 }
 
 // Parse reads the data of the Secret that Data wrote, and checks that its parts
@@ -71,7 +80,11 @@ func Parse(data map[string][]byte) (*Root, error) {
 	if len(data[dataMaster]) != masterSize {
 		return nil, fmt.Errorf("%s of the root keys must have %d bytes, has %d", dataMaster, masterSize, len(data[dataMaster]))
 	}
-	return &Root{certificate: certificate, key: key, master: append([]byte(nil), data[dataMaster]...)}, nil
+	root := &Root{certificate: certificate, key: key, master: append([]byte(nil), data[dataMaster]...)}
+	if root.recording, err = root.parseRecording(data[dataRecording]); err != nil {
+		return nil, fmt.Errorf("%s of the root keys: %w", dataRecording, err)
+	}
+	return root, nil
 }
 
 // Data is the root keys as the data of a Secret.
@@ -80,10 +93,15 @@ func (r *Root) Data() (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the authority's key: %w", err)
 	}
+	recording, err := keyPEM(r.recording)
+	if err != nil {
+		return nil, fmt.Errorf("encode the recording key: %w", err)
+	}
 	return map[string][]byte{
 		dataCertificate: r.CA(),
 		dataKey:         key,
 		dataMaster:      append([]byte(nil), r.master...),
+		dataRecording:   recording,
 	}, nil
 }
 
@@ -112,7 +130,7 @@ func (*Root) GoString() string { return "[root keys]" }
 // MarshalJSON hides the keys from structured logs.
 func (*Root) MarshalJSON() ([]byte, error) { return []byte(`"[root keys]"`), nil }
 
-func keyPEM(key *ecdsa.PrivateKey) ([]byte, error) {
+func keyPEM(key crypto.PrivateKey) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, err
@@ -129,6 +147,18 @@ func parseCertificate(encoded []byte) (*x509.Certificate, error) {
 }
 
 func parseKey(encoded []byte) (*ecdsa.PrivateKey, error) {
+	key, err := parsePKCS8(encoded)
+	if err != nil {
+		return nil, err
+	}
+	ec, ok := key.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("is not an ECDSA key")
+	}
+	return ec, nil
+}
+
+func parsePKCS8(encoded []byte) (crypto.PrivateKey, error) {
 	block, _ := pem.Decode(encoded)
 	if block == nil || block.Type != "PRIVATE KEY" {
 		return nil, errors.New("holds no PEM private key")
@@ -138,9 +168,5 @@ func parseKey(encoded []byte) (*ecdsa.PrivateKey, error) {
 		// The parser's words might quote what it read.
 		return nil, errors.New("is not a PKCS #8 private key")
 	}
-	ec, ok := key.(*ecdsa.PrivateKey)
-	if !ok {
-		return nil, errors.New("is not an ECDSA key")
-	}
-	return ec, nil
+	return key, nil
 }
