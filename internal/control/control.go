@@ -40,12 +40,36 @@ type Report struct {
 	// Active and Total count sessions, Allowed and Refused operations.
 	Active, Total    int32
 	Allowed, Refused int64
-	// Heads of the most recent sessions' chains, MaxHeads at most.
-	Heads []record.Head
+	// Heads of the most recent sessions' recordings, MaxHeads at most; Sealed are the
+	// newest segments of those that the manager has signed.
+	Heads  []record.Head
+	Sealed []SealedHead
+	// Lost is what has gone unrecorded, in one line; empty while nothing has.
+	Lost string
+	// Audit is the newest events, oldest first, MaxAudit at most: one comes again until
+	// newer ones displace it. AuditMissed were displaced before any report held them.
+	Audit       []AuditEvent
+	AuditMissed int64
 }
 
-// MaxHeads bounds the heads in a report.
-const MaxHeads = 64
+// MaxHeads bounds the heads in a report, MaxAudit its events.
+const (
+	MaxHeads = 64
+	MaxAudit = 64
+)
+
+// SealedHead is the newest segment of a session that the manager has signed.
+type SealedHead struct {
+	Session string
+	Segment int
+	// Sequence of the segment's last event.
+	Sequence int64
+	// Hash of the segment, in hex.
+	Hash string
+	// Key is the signing key's identifier, Signature Ed25519 over the segment's statement.
+	Key       string
+	Signature []byte
+}
 
 // User is whom a client's token belongs to.
 type User struct {

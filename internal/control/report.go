@@ -1,6 +1,7 @@
 package control
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"regexp"
@@ -16,6 +17,7 @@ const maxLine = 256
 var (
 	sessionPattern = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 	hashPattern    = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	keyPattern     = regexp.MustCompile(`^[0-9a-f]{16}$`)
 )
 
 // EncodeReport puts a report on the wire; of too many heads the last are kept.
@@ -26,13 +28,14 @@ func EncodeReport(r Report) *controlpb.Report {
 	}
 	out := &controlpb.Report{
 		Port: r.Port, Ready: r.Ready, Isolated: r.Isolated, Isolation: truncate(r.Isolation),
-		Active: r.Active, Total: r.Total, Allowed: r.Allowed, Refused: r.Refused,
+		Active: r.Active, Total: r.Total, Allowed: r.Allowed, Refused: r.Refused, Lost: truncate(r.Lost),
 	}
 	for _, h := range heads {
 		out.Heads = append(out.Heads, &controlpb.Head{
-			Session: h.Session, Sequence: h.Sequence, Hash: h.Hash, Complete: h.Complete,
+			Session: h.Session, Sequence: h.Sequence, Hash: h.Hash, Complete: h.Complete, Sealed: encodeSealed(r.Sealed, h.Session),
 		})
 	}
+	out.Audit, out.AuditMissed = encodeAudit(r.Audit, r.AuditMissed)
 	return out
 }
 
@@ -51,12 +54,12 @@ func DecodeReport(in *controlpb.Report) (Report, error) {
 	if len(in.GetHeads()) > MaxHeads {
 		return Report{}, fmt.Errorf("the report has %d heads, more than %d", len(in.GetHeads()), MaxHeads)
 	}
-	if !printable(in.GetIsolation()) {
-		return Report{}, errors.New("the report's word on isolation is too long, or not printable")
+	if !printable(in.GetIsolation()) || !printable(in.GetLost()) {
+		return Report{}, errors.New("the report's word on isolation or on what is lost is too long, or not printable")
 	}
 	out := Report{
 		Port: in.GetPort(), Ready: in.GetReady(), Isolated: in.GetIsolated(), Isolation: in.GetIsolation(),
-		Active: in.GetActive(), Total: in.GetTotal(), Allowed: in.GetAllowed(), Refused: in.GetRefused(),
+		Active: in.GetActive(), Total: in.GetTotal(), Allowed: in.GetAllowed(), Refused: in.GetRefused(), Lost: in.GetLost(),
 	}
 	seen := map[string]bool{}
 	for _, h := range in.GetHeads() {
@@ -70,8 +73,39 @@ func DecodeReport(in *controlpb.Report) (Report, error) {
 		out.Heads = append(out.Heads, record.Head{
 			Session: h.GetSession(), Sequence: h.GetSequence(), Hash: h.GetHash(), Complete: h.GetComplete(),
 		})
+		if h.GetSealed() != nil {
+			sealed, err := decodeSealed(h.GetSession(), h.GetSealed())
+			if err != nil {
+				return Report{}, err
+			}
+			out.Sealed = append(out.Sealed, sealed)
+		}
 	}
-	return out, nil
+	var err error
+	out.Audit, out.AuditMissed, err = decodeAudit(in)
+	return out, err
+}
+
+func encodeSealed(all []SealedHead, session string) *controlpb.Sealed {
+	for _, s := range all {
+		if s.Session == session {
+			return &controlpb.Sealed{
+				Segment: int32(s.Segment), Sequence: s.Sequence, Hash: s.Hash, Key: s.Key, Signature: s.Signature, //nolint:gosec // eight digits at most
+			}
+		}
+	}
+	return nil
+}
+
+func decodeSealed(session string, in *controlpb.Sealed) (SealedHead, error) {
+	if in.GetSegment() < 1 || in.GetSequence() < 0 || !hashPattern.MatchString(in.GetHash()) ||
+		!keyPattern.MatchString(in.GetKey()) || len(in.GetSignature()) != ed25519.SignatureSize {
+		return SealedHead{}, errors.New("the report has a sealed head that is none")
+	}
+	return SealedHead{
+		Session: session, Segment: int(in.GetSegment()), Sequence: in.GetSequence(), Hash: in.GetHash(),
+		Key: in.GetKey(), Signature: in.GetSignature(),
+	}, nil
 }
 
 func printable(s string) bool {

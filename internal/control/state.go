@@ -24,7 +24,9 @@ func EncodeState(state grant.State, sealer *Sealer) (*controlpb.State, error) {
 	if !ok {
 		return nil, fmt.Errorf("encode a state: unknown phase %q", state.Phase)
 	}
-	out := &controlpb.State{Phase: phase, Task: encodeTask(state.Task), Wait: state.Wait, Reason: state.Reason}
+	out := &controlpb.State{
+		Phase: phase, Task: encodeTask(state.Task), Wait: state.Wait, Reason: state.Reason, Recording: encodeRecording(state.Recording),
+	}
 	if state.Phase != grant.Granted {
 		return out, nil
 	}
@@ -41,7 +43,10 @@ func EncodeState(state grant.State, sealer *Sealer) (*controlpb.State, error) {
 
 // DecodeState reads a state from the wire. What it does not understand is no grant.
 func DecodeState(in *controlpb.State, opener *Opener) (grant.State, error) {
-	state := grant.State{Phase: grant.Waiting, Task: decodeTask(in.GetTask()), Wait: in.GetWait(), Reason: in.GetReason()}
+	state := grant.State{
+		Phase: grant.Waiting, Task: decodeTask(in.GetTask()), Wait: in.GetWait(), Reason: in.GetReason(),
+		Recording: decodeRecording(in.GetRecording()),
+	}
 	switch in.GetPhase() {
 	case controlpb.Phase_PHASE_ENDED:
 		state.Phase = grant.Ended
@@ -121,5 +126,18 @@ func decodeTask(t *controlpb.Task) grant.Task {
 		RequestUID: t.GetRequestUid(), Request: t.GetRequest(), Namespace: t.GetNamespace(),
 		ID: t.GetId(), Type: t.GetType(), URL: t.GetUrl(), Reviewer: t.GetReviewer(),
 		Requester: t.GetRequester(), Groups: t.GetGroups(), Target: t.GetTarget(), ClientKeys: t.GetClientKeys(),
+	}
+}
+
+func encodeRecording(r grant.Recording) *controlpb.Recording {
+	return &controlpb.Recording{
+		Store: string(r.Store), Durability: string(r.Durability), BestEffort: r.BestEffort, Recipients: r.Recipients,
+	}
+}
+
+func decodeRecording(r *controlpb.Recording) grant.Recording {
+	return grant.Recording{
+		Store: grant.StoreKind(r.GetStore()), Durability: v1alpha1.Durability(r.GetDurability()),
+		BestEffort: r.GetBestEffort(), Recipients: r.GetRecipients(),
 	}
 }

@@ -41,6 +41,7 @@ func TestEveryFieldOfAStateCrossesTheWire(t *testing.T) {
 			Phase: rapid.SampledFrom([]grant.Phase{grant.Waiting, grant.Granted, grant.Ended}).Draw(t, "phase"),
 			Task:  rapid.Make[grant.Task]().Draw(t, "task"),
 			Wait:  rapid.String().Draw(t, "wait"), Reason: rapid.String().Draw(t, "reason"),
+			Recording: rapid.Make[grant.Recording]().Draw(t, "recording"),
 		}
 		if want.Phase == grant.Granted {
 			want.Grant = &grant.Grant{
@@ -154,19 +155,34 @@ func TestWhatIsNotUnderstoodIsNoGrant(t *testing.T) {
 
 func TestAReportCrossesTheWireWithinItsBounds(t *testing.T) {
 	t.Parallel()
-	report := Report{Port: 5432, Ready: true, Isolated: true, Isolation: "dial tcp: timeout", Active: 1, Total: 2, Allowed: 3, Refused: 4}
+	report := Report{
+		Port: 5432, Ready: true, Isolated: true, Isolation: "dial tcp: timeout", Active: 1, Total: 2, Allowed: 3, Refused: 4,
+		Lost: "3 events: no space left on device", AuditMissed: 7,
+	}
+	hash := strings.Repeat("0a", 32)
 	for i := range MaxHeads + 3 {
-		report.Heads = append(report.Heads, record.Head{Session: fmt.Sprint("s-", i), Sequence: int64(i), Hash: strings.Repeat("0a", 32)})
+		session := fmt.Sprint("s-", i)
+		report.Heads = append(report.Heads, record.Head{Session: session, Sequence: int64(i), Hash: hash})
+		report.Sealed = append(report.Sealed, SealedHead{
+			Session: session, Segment: 2, Sequence: 3, Hash: hash, Key: "0011223344556677", Signature: []byte(hash),
+		})
+	}
+	for i := range MaxAudit + 2 {
+		report.Audit = append(report.Audit, AuditEvent{
+			Sequence: int64(i + 1), Time: time.Unix(int64(i), 5).UTC(), Type: AuditOperationDenied, Session: "s-1", Operation: 7,
+			Kind: "update", Rule: "grant", Review: "pay-1-ab", Outcome: "Denied", Message: strings.Repeat("x", maxLine),
+		})
 	}
 	got, err := DecodeReport(EncodeReport(report))
 	if err != nil {
 		t.Fatal(err)
 	}
-	report.Heads = report.Heads[3:]
+	report.Heads, report.Sealed, report.Audit = report.Heads[3:], report.Sealed[3:], report.Audit[2:]
+	report.AuditMissed += 2
 	if diff := cmp.Diff(report, got); diff != "" {
 		t.Fatal(diff)
 	}
-	if size := proto.Size(EncodeReport(report)); size > 32<<10 {
+	if size := proto.Size(EncodeReport(report)); size > 128<<10 {
 		t.Fatalf("a full report has %d bytes: half of what the manager takes", size)
 	}
 }
@@ -175,7 +191,10 @@ func TestWhatAProxySaysOfItsIsolationIsAlwaysTaken(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		line := string(rapid.SliceOf(rapid.Byte()).Draw(t, "line")) + strings.Repeat(rapid.String().Draw(t, "more"), 20)
-		if _, err := DecodeReport(EncodeReport(Report{Isolation: line})); err != nil {
+		if _, err := DecodeReport(EncodeReport(Report{
+			Isolation: line, Lost: line,
+			Audit: []AuditEvent{{Sequence: 1, Time: time.Unix(1, 0), Type: AuditSessionEnded, Session: "s", Kind: line, Rule: line, Message: line}},
+		})); err != nil {
 			t.Fatalf("%q: %v", line, err)
 		}
 	})

@@ -29,7 +29,33 @@ type State struct {
 	Grant *Grant `json:"grant,omitempty"`
 	// Reason says, once Ended, why: "closed by alice", "expired", "policy changed".
 	Reason string `json:"reason,omitempty"`
+	// Recording is set in every phase: a session may begin before the grant.
+	Recording Recording `json:"recording,omitzero"`
 }
+
+// Recording is how the sessions are recorded. The zero value is a volume, durability
+// Process, required, in the clear.
+type Recording struct {
+	// Store is what kind of store the recordings go to.
+	Store StoreKind `json:"store,omitempty"`
+	// Durability is what a record has survived before its operation is forwarded.
+	Durability v1alpha1.Durability `json:"durability,omitempty"`
+	// BestEffort lets sessions go on where recording fails.
+	BestEffort bool `json:"bestEffort,omitempty"`
+	// Recipients are age public keys ("age1…") that the recordings are encrypted to.
+	Recipients []string `json:"recipients,omitempty"`
+}
+
+// StoreKind is a kind of store.
+type StoreKind string
+
+// The kinds of stores. Empty is StoreVolume.
+const (
+	// StoreVolume is a directory that the proxy mounts.
+	StoreVolume StoreKind = "Volume"
+	// StoreBucket is an object store, written to by places that the manager signs.
+	StoreBucket StoreKind = "Bucket"
+)
 
 // Task names the request and who may connect.
 type Task struct {

@@ -486,16 +486,24 @@ func (*Done) Descriptor() ([]byte, []int) {
 }
 
 type Report struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Port          int32                  `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
-	Ready         bool                   `protobuf:"varint,2,opt,name=ready,proto3" json:"ready,omitempty"`
-	Isolated      bool                   `protobuf:"varint,3,opt,name=isolated,proto3" json:"isolated,omitempty"`
-	Isolation     string                 `protobuf:"bytes,4,opt,name=isolation,proto3" json:"isolation,omitempty"`
-	Active        int32                  `protobuf:"varint,5,opt,name=active,proto3" json:"active,omitempty"`
-	Total         int32                  `protobuf:"varint,6,opt,name=total,proto3" json:"total,omitempty"`
-	Allowed       int64                  `protobuf:"varint,7,opt,name=allowed,proto3" json:"allowed,omitempty"`
-	Refused       int64                  `protobuf:"varint,8,opt,name=refused,proto3" json:"refused,omitempty"`
-	Heads         []*Head                `protobuf:"bytes,9,rep,name=heads,proto3" json:"heads,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Port      int32                  `protobuf:"varint,1,opt,name=port,proto3" json:"port,omitempty"`
+	Ready     bool                   `protobuf:"varint,2,opt,name=ready,proto3" json:"ready,omitempty"`
+	Isolated  bool                   `protobuf:"varint,3,opt,name=isolated,proto3" json:"isolated,omitempty"`
+	Isolation string                 `protobuf:"bytes,4,opt,name=isolation,proto3" json:"isolation,omitempty"`
+	Active    int32                  `protobuf:"varint,5,opt,name=active,proto3" json:"active,omitempty"`
+	Total     int32                  `protobuf:"varint,6,opt,name=total,proto3" json:"total,omitempty"`
+	Allowed   int64                  `protobuf:"varint,7,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	Refused   int64                  `protobuf:"varint,8,opt,name=refused,proto3" json:"refused,omitempty"`
+	Heads     []*Head                `protobuf:"bytes,9,rep,name=heads,proto3" json:"heads,omitempty"`
+	// What has gone unrecorded under a policy that takes that, in one line; empty while
+	// nothing has.
+	Lost string `protobuf:"bytes,10,opt,name=lost,proto3" json:"lost,omitempty"`
+	// The newest of this process, oldest first: the same event comes again until newer
+	// ones displace it. Session and sequence name it.
+	Audit []*AuditEvent `protobuf:"bytes,11,rep,name=audit,proto3" json:"audit,omitempty"`
+	// Events that were displaced before any report held them.
+	AuditMissed   int64 `protobuf:"varint,12,opt,name=audit_missed,json=auditMissed,proto3" json:"audit_missed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -593,14 +601,36 @@ func (x *Report) GetHeads() []*Head {
 	return nil
 }
 
-// Head is the newest link of one session's hash chain.
+func (x *Report) GetLost() string {
+	if x != nil {
+		return x.Lost
+	}
+	return ""
+}
+
+func (x *Report) GetAudit() []*AuditEvent {
+	if x != nil {
+		return x.Audit
+	}
+	return nil
+}
+
+func (x *Report) GetAuditMissed() int64 {
+	if x != nil {
+		return x.AuditMissed
+	}
+	return 0
+}
+
+// Head is the newest event of one session's recording.
 type Head struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Session  string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	Sequence int64                  `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// Hex SHA-256.
-	Hash          string `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`
-	Complete      bool   `protobuf:"varint,4,opt,name=complete,proto3" json:"complete,omitempty"`
+	Hash          string  `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`
+	Complete      bool    `protobuf:"varint,4,opt,name=complete,proto3" json:"complete,omitempty"`
+	Sealed        *Sealed `protobuf:"bytes,5,opt,name=sealed,proto3" json:"sealed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -663,21 +693,236 @@ func (x *Head) GetComplete() bool {
 	return false
 }
 
+func (x *Head) GetSealed() *Sealed {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+// Sealed is the newest segment that the manager has signed.
+type Sealed struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Segment int32                  `protobuf:"varint,1,opt,name=segment,proto3" json:"segment,omitempty"`
+	// Of its last event.
+	Sequence int64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Of the segment, hex SHA-256.
+	Hash string `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`
+	// The signing key's identifier.
+	Key           string `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
+	Signature     []byte `protobuf:"bytes,5,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sealed) Reset() {
+	*x = Sealed{}
+	mi := &file_control_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sealed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sealed) ProtoMessage() {}
+
+func (x *Sealed) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sealed.ProtoReflect.Descriptor instead.
+func (*Sealed) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Sealed) GetSegment() int32 {
+	if x != nil {
+		return x.Segment
+	}
+	return 0
+}
+
+func (x *Sealed) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Sealed) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+func (x *Sealed) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Sealed) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// AuditEvent is what the data path has to tell: sessions that begin and end, operations
+// that are held, decided by people, or denied.
+type AuditEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the session, from 1.
+	Sequence int64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Unix time in nanoseconds.
+	Time int64 `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`
+	// "session.began", "session.ended", "operation.held", "operation.decided",
+	// "operation.denied".
+	Type    string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	Session string `protobuf:"bytes,4,opt,name=session,proto3" json:"session,omitempty"`
+	// Number in the recording; 0 for a session's own events.
+	Operation int64 `protobuf:"varint,5,opt,name=operation,proto3" json:"operation,omitempty"`
+	// What it does: "update". Never its text.
+	Kind   string `protobuf:"bytes,6,opt,name=kind,proto3" json:"kind,omitempty"`
+	Rule   string `protobuf:"bytes,7,opt,name=rule,proto3" json:"rule,omitempty"`
+	Review string `protobuf:"bytes,8,opt,name=review,proto3" json:"review,omitempty"`
+	// Of the review.
+	Outcome string `protobuf:"bytes,9,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// The policy's or the reviewers' words; why a session has ended.
+	Message       string `protobuf:"bytes,10,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditEvent) Reset() {
+	*x = AuditEvent{}
+	mi := &file_control_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditEvent) ProtoMessage() {}
+
+func (x *AuditEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditEvent.ProtoReflect.Descriptor instead.
+func (*AuditEvent) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *AuditEvent) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *AuditEvent) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *AuditEvent) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *AuditEvent) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *AuditEvent) GetOperation() int64 {
+	if x != nil {
+		return x.Operation
+	}
+	return 0
+}
+
+func (x *AuditEvent) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *AuditEvent) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *AuditEvent) GetReview() string {
+	if x != nil {
+		return x.Review
+	}
+	return ""
+}
+
+func (x *AuditEvent) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *AuditEvent) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 type State struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Phase Phase                  `protobuf:"varint,1,opt,name=phase,proto3,enum=sallyport.control.v1.Phase" json:"phase,omitempty"`
 	Task  *Task                  `protobuf:"bytes,2,opt,name=task,proto3" json:"task,omitempty"`
 	Wait  string                 `protobuf:"bytes,3,opt,name=wait,proto3" json:"wait,omitempty"`
 	// Only with PHASE_GRANTED.
-	Grant         *Grant `protobuf:"bytes,4,opt,name=grant,proto3" json:"grant,omitempty"`
-	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	Grant  *Grant `protobuf:"bytes,4,opt,name=grant,proto3" json:"grant,omitempty"`
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// In every phase: a session may begin before the grant.
+	Recording     *Recording `protobuf:"bytes,6,opt,name=recording,proto3" json:"recording,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *State) Reset() {
 	*x = State{}
-	mi := &file_control_proto_msgTypes[8]
+	mi := &file_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -689,7 +934,7 @@ func (x *State) String() string {
 func (*State) ProtoMessage() {}
 
 func (x *State) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[8]
+	mi := &file_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -702,7 +947,7 @@ func (x *State) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use State.ProtoReflect.Descriptor instead.
 func (*State) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{8}
+	return file_control_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *State) GetPhase() Phase {
@@ -740,6 +985,87 @@ func (x *State) GetReason() string {
 	return ""
 }
 
+func (x *State) GetRecording() *Recording {
+	if x != nil {
+		return x.Recording
+	}
+	return nil
+}
+
+// Recording is how the task's sessions are recorded; where it is absent, on the volume
+// with durability Process, and required.
+type Recording struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "Volume" or "Bucket".
+	Store string `protobuf:"bytes,1,opt,name=store,proto3" json:"store,omitempty"`
+	// "Process", "Disk" or "Remote".
+	Durability string `protobuf:"bytes,2,opt,name=durability,proto3" json:"durability,omitempty"`
+	// Sessions go on where recording fails.
+	BestEffort bool `protobuf:"varint,3,opt,name=best_effort,json=bestEffort,proto3" json:"best_effort,omitempty"`
+	// age recipients ("age1…") that segments are encrypted to; empty is in the clear.
+	Recipients    []string `protobuf:"bytes,4,rep,name=recipients,proto3" json:"recipients,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Recording) Reset() {
+	*x = Recording{}
+	mi := &file_control_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Recording) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Recording) ProtoMessage() {}
+
+func (x *Recording) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Recording.ProtoReflect.Descriptor instead.
+func (*Recording) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Recording) GetStore() string {
+	if x != nil {
+		return x.Store
+	}
+	return ""
+}
+
+func (x *Recording) GetDurability() string {
+	if x != nil {
+		return x.Durability
+	}
+	return ""
+}
+
+func (x *Recording) GetBestEffort() bool {
+	if x != nil {
+		return x.BestEffort
+	}
+	return false
+}
+
+func (x *Recording) GetRecipients() []string {
+	if x != nil {
+		return x.Recipients
+	}
+	return nil
+}
+
 type Task struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	RequestUid    string                 `protobuf:"bytes,1,opt,name=request_uid,json=requestUid,proto3" json:"request_uid,omitempty"`
@@ -759,7 +1085,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_control_proto_msgTypes[9]
+	mi := &file_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +1097,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[9]
+	mi := &file_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +1110,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{9}
+	return file_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Task) GetRequestUid() string {
@@ -879,7 +1205,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -891,7 +1217,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[10]
+	mi := &file_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -904,7 +1230,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{10}
+	return file_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Grant) GetPolicyName() string {
@@ -961,7 +1287,7 @@ type PostgresUpstream struct {
 
 func (x *PostgresUpstream) Reset() {
 	*x = PostgresUpstream{}
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1299,7 @@ func (x *PostgresUpstream) String() string {
 func (*PostgresUpstream) ProtoMessage() {}
 
 func (x *PostgresUpstream) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[11]
+	mi := &file_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1312,7 @@ func (x *PostgresUpstream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostgresUpstream.ProtoReflect.Descriptor instead.
 func (*PostgresUpstream) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{11}
+	return file_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PostgresUpstream) GetHost() string {
@@ -1062,7 +1388,7 @@ type AuthenticateClientRequest struct {
 
 func (x *AuthenticateClientRequest) Reset() {
 	*x = AuthenticateClientRequest{}
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1074,7 +1400,7 @@ func (x *AuthenticateClientRequest) String() string {
 func (*AuthenticateClientRequest) ProtoMessage() {}
 
 func (x *AuthenticateClientRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[12]
+	mi := &file_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1087,7 +1413,7 @@ func (x *AuthenticateClientRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthenticateClientRequest.ProtoReflect.Descriptor instead.
 func (*AuthenticateClientRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{12}
+	return file_control_proto_rawDescGZIP(), []int{15}
 }
 
 type AuthenticateClientResponse struct {
@@ -1101,7 +1427,7 @@ type AuthenticateClientResponse struct {
 
 func (x *AuthenticateClientResponse) Reset() {
 	*x = AuthenticateClientResponse{}
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1113,7 +1439,7 @@ func (x *AuthenticateClientResponse) String() string {
 func (*AuthenticateClientResponse) ProtoMessage() {}
 
 func (x *AuthenticateClientResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[13]
+	mi := &file_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1126,7 +1452,7 @@ func (x *AuthenticateClientResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthenticateClientResponse.ProtoReflect.Descriptor instead.
 func (*AuthenticateClientResponse) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{13}
+	return file_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AuthenticateClientResponse) GetUsername() string {
@@ -1160,7 +1486,7 @@ type HoldRequest struct {
 
 func (x *HoldRequest) Reset() {
 	*x = HoldRequest{}
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1498,7 @@ func (x *HoldRequest) String() string {
 func (*HoldRequest) ProtoMessage() {}
 
 func (x *HoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[14]
+	mi := &file_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1511,7 @@ func (x *HoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
 func (*HoldRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{14}
+	return file_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *HoldRequest) GetOperation() []byte {
@@ -1211,7 +1537,7 @@ type HoldState struct {
 
 func (x *HoldState) Reset() {
 	*x = HoldState{}
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1223,7 +1549,7 @@ func (x *HoldState) String() string {
 func (*HoldState) ProtoMessage() {}
 
 func (x *HoldState) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1236,7 +1562,7 @@ func (x *HoldState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldState.ProtoReflect.Descriptor instead.
 func (*HoldState) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{15}
+	return file_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HoldState) GetReview() string {
@@ -1278,7 +1604,7 @@ type WithdrawRequest struct {
 
 func (x *WithdrawRequest) Reset() {
 	*x = WithdrawRequest{}
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1290,7 +1616,7 @@ func (x *WithdrawRequest) String() string {
 func (*WithdrawRequest) ProtoMessage() {}
 
 func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1303,7 +1629,7 @@ func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{16}
+	return file_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WithdrawRequest) GetId() string {
@@ -1330,7 +1656,7 @@ type WithdrawResponse struct {
 
 func (x *WithdrawResponse) Reset() {
 	*x = WithdrawResponse{}
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1342,7 +1668,7 @@ func (x *WithdrawResponse) String() string {
 func (*WithdrawResponse) ProtoMessage() {}
 
 func (x *WithdrawResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1355,7 +1681,7 @@ func (x *WithdrawResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawResponse.ProtoReflect.Descriptor instead.
 func (*WithdrawResponse) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{17}
+	return file_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WithdrawResponse) GetFound() bool {
@@ -1363,6 +1689,343 @@ func (x *WithdrawResponse) GetFound() bool {
 		return x.Found
 	}
 	return false
+}
+
+type SealRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Statements in JSON, of one session each or several, 64 at most.
+	Statements    [][]byte `protobuf:"bytes,1,rep,name=statements,proto3" json:"statements,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SealRequest) Reset() {
+	*x = SealRequest{}
+	mi := &file_control_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SealRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SealRequest) ProtoMessage() {}
+
+func (x *SealRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SealRequest.ProtoReflect.Descriptor instead.
+func (*SealRequest) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SealRequest) GetStatements() [][]byte {
+	if x != nil {
+		return x.Statements
+	}
+	return nil
+}
+
+type SealResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Signatures in JSON, as they are stored, in the statements' order.
+	Signatures    [][]byte `protobuf:"bytes,1,rep,name=signatures,proto3" json:"signatures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SealResponse) Reset() {
+	*x = SealResponse{}
+	mi := &file_control_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SealResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SealResponse) ProtoMessage() {}
+
+func (x *SealResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SealResponse.ProtoReflect.Descriptor instead.
+func (*SealResponse) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *SealResponse) GetSignatures() [][]byte {
+	if x != nil {
+		return x.Signatures
+	}
+	return nil
+}
+
+type PlacesRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// The first segment that is to be written, and how many from it on, 64 at most.
+	First         int32 `protobuf:"varint,2,opt,name=first,proto3" json:"first,omitempty"`
+	Count         int32 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlacesRequest) Reset() {
+	*x = PlacesRequest{}
+	mi := &file_control_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlacesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlacesRequest) ProtoMessage() {}
+
+func (x *PlacesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlacesRequest.ProtoReflect.Descriptor instead.
+func (*PlacesRequest) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *PlacesRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *PlacesRequest) GetFirst() int32 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *PlacesRequest) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+type PlacesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A place for each segment and for its signature.
+	Places []*Place `protobuf:"bytes,1,rep,name=places,proto3" json:"places,omitempty"`
+	// Where the store is, IP addresses: a proxy resolves nothing.
+	Addresses []string `protobuf:"bytes,2,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Who vouches for the store, PEM; empty is the system's.
+	CaBundle []byte `protobuf:"bytes,3,opt,name=ca_bundle,json=caBundle,proto3" json:"ca_bundle,omitempty"`
+	// Unix time in nanoseconds after which the store refuses the places.
+	Expires       int64 `protobuf:"varint,4,opt,name=expires,proto3" json:"expires,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlacesResponse) Reset() {
+	*x = PlacesResponse{}
+	mi := &file_control_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlacesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlacesResponse) ProtoMessage() {}
+
+func (x *PlacesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlacesResponse.ProtoReflect.Descriptor instead.
+func (*PlacesResponse) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *PlacesResponse) GetPlaces() []*Place {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+func (x *PlacesResponse) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *PlacesResponse) GetCaBundle() []byte {
+	if x != nil {
+		return x.CaBundle
+	}
+	return nil
+}
+
+func (x *PlacesResponse) GetExpires() int64 {
+	if x != nil {
+		return x.Expires
+	}
+	return 0
+}
+
+// Place is where one object is to be PUT.
+type Place struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "<session>/00000001.seg".
+	Name          string    `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Url           string    `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	Headers       []*Header `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Place) Reset() {
+	*x = Place{}
+	mi := &file_control_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Place) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Place) ProtoMessage() {}
+
+func (x *Place) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Place.ProtoReflect.Descriptor instead.
+func (*Place) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Place) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Place) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Place) GetHeaders() []*Header {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+type Header struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Header) Reset() {
+	*x = Header{}
+	mi := &file_control_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Header) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Header) ProtoMessage() {}
+
+func (x *Header) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Header.ProtoReflect.Descriptor instead.
+func (*Header) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Header) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Header) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
 }
 
 var File_control_proto protoreflect.FileDescriptor
@@ -1390,7 +2053,7 @@ const file_control_proto_rawDesc = "" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\"'\n" +
 	"\tHeartbeat\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\"\x06\n" +
-	"\x04Done\"\x80\x02\n" +
+	"\x04Done\"\xef\x02\n" +
 	"\x06Report\x12\x12\n" +
 	"\x04port\x18\x01 \x01(\x05R\x04port\x12\x14\n" +
 	"\x05ready\x18\x02 \x01(\bR\x05ready\x12\x1a\n" +
@@ -1400,18 +2063,53 @@ const file_control_proto_rawDesc = "" +
 	"\x05total\x18\x06 \x01(\x05R\x05total\x12\x18\n" +
 	"\aallowed\x18\a \x01(\x03R\aallowed\x12\x18\n" +
 	"\arefused\x18\b \x01(\x03R\arefused\x120\n" +
-	"\x05heads\x18\t \x03(\v2\x1a.sallyport.control.v1.HeadR\x05heads\"l\n" +
+	"\x05heads\x18\t \x03(\v2\x1a.sallyport.control.v1.HeadR\x05heads\x12\x12\n" +
+	"\x04lost\x18\n" +
+	" \x01(\tR\x04lost\x126\n" +
+	"\x05audit\x18\v \x03(\v2 .sallyport.control.v1.AuditEventR\x05audit\x12!\n" +
+	"\faudit_missed\x18\f \x01(\x03R\vauditMissed\"\xa2\x01\n" +
 	"\x04Head\x12\x18\n" +
 	"\asession\x18\x01 \x01(\tR\asession\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x03R\bsequence\x12\x12\n" +
 	"\x04hash\x18\x03 \x01(\tR\x04hash\x12\x1a\n" +
-	"\bcomplete\x18\x04 \x01(\bR\bcomplete\"\xc9\x01\n" +
+	"\bcomplete\x18\x04 \x01(\bR\bcomplete\x124\n" +
+	"\x06sealed\x18\x05 \x01(\v2\x1c.sallyport.control.v1.SealedR\x06sealed\"\x82\x01\n" +
+	"\x06Sealed\x12\x18\n" +
+	"\asegment\x18\x01 \x01(\x05R\asegment\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\x03R\bsequence\x12\x12\n" +
+	"\x04hash\x18\x03 \x01(\tR\x04hash\x12\x10\n" +
+	"\x03key\x18\x04 \x01(\tR\x03key\x12\x1c\n" +
+	"\tsignature\x18\x05 \x01(\fR\tsignature\"\xfc\x01\n" +
+	"\n" +
+	"AuditEvent\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x03R\x04time\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12\x18\n" +
+	"\asession\x18\x04 \x01(\tR\asession\x12\x1c\n" +
+	"\toperation\x18\x05 \x01(\x03R\toperation\x12\x12\n" +
+	"\x04kind\x18\x06 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04rule\x18\a \x01(\tR\x04rule\x12\x16\n" +
+	"\x06review\x18\b \x01(\tR\x06review\x12\x18\n" +
+	"\aoutcome\x18\t \x01(\tR\aoutcome\x12\x18\n" +
+	"\amessage\x18\n" +
+	" \x01(\tR\amessage\"\x88\x02\n" +
 	"\x05State\x121\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x1b.sallyport.control.v1.PhaseR\x05phase\x12.\n" +
 	"\x04task\x18\x02 \x01(\v2\x1a.sallyport.control.v1.TaskR\x04task\x12\x12\n" +
 	"\x04wait\x18\x03 \x01(\tR\x04wait\x121\n" +
 	"\x05grant\x18\x04 \x01(\v2\x1b.sallyport.control.v1.GrantR\x05grant\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason\"\xa0\x02\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12=\n" +
+	"\trecording\x18\x06 \x01(\v2\x1f.sallyport.control.v1.RecordingR\trecording\"\x82\x01\n" +
+	"\tRecording\x12\x14\n" +
+	"\x05store\x18\x01 \x01(\tR\x05store\x12\x1e\n" +
+	"\n" +
+	"durability\x18\x02 \x01(\tR\n" +
+	"durability\x12\x1f\n" +
+	"\vbest_effort\x18\x03 \x01(\bR\n" +
+	"bestEffort\x12\x1e\n" +
+	"\n" +
+	"recipients\x18\x04 \x03(\tR\n" +
+	"recipients\"\xa0\x02\n" +
 	"\x04Task\x12\x1f\n" +
 	"\vrequest_uid\x18\x01 \x01(\tR\n" +
 	"requestUid\x12\x18\n" +
@@ -1460,17 +2158,43 @@ const file_control_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05point\x18\x02 \x01(\tR\x05point\"(\n" +
 	"\x10WithdrawResponse\x12\x14\n" +
-	"\x05found\x18\x01 \x01(\bR\x05found*U\n" +
+	"\x05found\x18\x01 \x01(\bR\x05found\"-\n" +
+	"\vSealRequest\x12\x1e\n" +
+	"\n" +
+	"statements\x18\x01 \x03(\fR\n" +
+	"statements\".\n" +
+	"\fSealResponse\x12\x1e\n" +
+	"\n" +
+	"signatures\x18\x01 \x03(\fR\n" +
+	"signatures\"U\n" +
+	"\rPlacesRequest\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x12\x14\n" +
+	"\x05first\x18\x02 \x01(\x05R\x05first\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\x05R\x05count\"\x9a\x01\n" +
+	"\x0ePlacesResponse\x123\n" +
+	"\x06places\x18\x01 \x03(\v2\x1b.sallyport.control.v1.PlaceR\x06places\x12\x1c\n" +
+	"\taddresses\x18\x02 \x03(\tR\taddresses\x12\x1b\n" +
+	"\tca_bundle\x18\x03 \x01(\fR\bcaBundle\x12\x18\n" +
+	"\aexpires\x18\x04 \x01(\x03R\aexpires\"e\n" +
+	"\x05Place\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x126\n" +
+	"\aheaders\x18\x03 \x03(\v2\x1c.sallyport.control.v1.HeaderR\aheaders\"2\n" +
+	"\x06Header\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value*U\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rPHASE_WAITING\x10\x01\x12\x11\n" +
 	"\rPHASE_GRANTED\x10\x02\x12\x0f\n" +
-	"\vPHASE_ENDED\x10\x032\x83\x03\n" +
+	"\vPHASE_ENDED\x10\x032\xa7\x04\n" +
 	"\aControl\x12V\n" +
 	"\x06Attach\x12\".sallyport.control.v1.ProxyMessage\x1a$.sallyport.control.v1.ManagerMessage(\x010\x01\x12w\n" +
 	"\x12AuthenticateClient\x12/.sallyport.control.v1.AuthenticateClientRequest\x1a0.sallyport.control.v1.AuthenticateClientResponse\x12L\n" +
 	"\x04Hold\x12!.sallyport.control.v1.HoldRequest\x1a\x1f.sallyport.control.v1.HoldState0\x01\x12Y\n" +
-	"\bWithdraw\x12%.sallyport.control.v1.WithdrawRequest\x1a&.sallyport.control.v1.WithdrawResponseB;Z9github.com/sallyport/sallyport/internal/control/controlpbb\x06proto3"
+	"\bWithdraw\x12%.sallyport.control.v1.WithdrawRequest\x1a&.sallyport.control.v1.WithdrawResponse\x12M\n" +
+	"\x04Seal\x12!.sallyport.control.v1.SealRequest\x1a\".sallyport.control.v1.SealResponse\x12S\n" +
+	"\x06Places\x12#.sallyport.control.v1.PlacesRequest\x1a$.sallyport.control.v1.PlacesResponseB;Z9github.com/sallyport/sallyport/internal/control/controlpbb\x06proto3"
 
 var (
 	file_control_proto_rawDescOnce sync.Once
@@ -1485,7 +2209,7 @@ func file_control_proto_rawDescGZIP() []byte {
 }
 
 var file_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_control_proto_goTypes = []any{
 	(Phase)(0),                         // 0: sallyport.control.v1.Phase
 	(*ProxyMessage)(nil),               // 1: sallyport.control.v1.ProxyMessage
@@ -1496,16 +2220,25 @@ var file_control_proto_goTypes = []any{
 	(*Done)(nil),                       // 6: sallyport.control.v1.Done
 	(*Report)(nil),                     // 7: sallyport.control.v1.Report
 	(*Head)(nil),                       // 8: sallyport.control.v1.Head
-	(*State)(nil),                      // 9: sallyport.control.v1.State
-	(*Task)(nil),                       // 10: sallyport.control.v1.Task
-	(*Grant)(nil),                      // 11: sallyport.control.v1.Grant
-	(*PostgresUpstream)(nil),           // 12: sallyport.control.v1.PostgresUpstream
-	(*AuthenticateClientRequest)(nil),  // 13: sallyport.control.v1.AuthenticateClientRequest
-	(*AuthenticateClientResponse)(nil), // 14: sallyport.control.v1.AuthenticateClientResponse
-	(*HoldRequest)(nil),                // 15: sallyport.control.v1.HoldRequest
-	(*HoldState)(nil),                  // 16: sallyport.control.v1.HoldState
-	(*WithdrawRequest)(nil),            // 17: sallyport.control.v1.WithdrawRequest
-	(*WithdrawResponse)(nil),           // 18: sallyport.control.v1.WithdrawResponse
+	(*Sealed)(nil),                     // 9: sallyport.control.v1.Sealed
+	(*AuditEvent)(nil),                 // 10: sallyport.control.v1.AuditEvent
+	(*State)(nil),                      // 11: sallyport.control.v1.State
+	(*Recording)(nil),                  // 12: sallyport.control.v1.Recording
+	(*Task)(nil),                       // 13: sallyport.control.v1.Task
+	(*Grant)(nil),                      // 14: sallyport.control.v1.Grant
+	(*PostgresUpstream)(nil),           // 15: sallyport.control.v1.PostgresUpstream
+	(*AuthenticateClientRequest)(nil),  // 16: sallyport.control.v1.AuthenticateClientRequest
+	(*AuthenticateClientResponse)(nil), // 17: sallyport.control.v1.AuthenticateClientResponse
+	(*HoldRequest)(nil),                // 18: sallyport.control.v1.HoldRequest
+	(*HoldState)(nil),                  // 19: sallyport.control.v1.HoldState
+	(*WithdrawRequest)(nil),            // 20: sallyport.control.v1.WithdrawRequest
+	(*WithdrawResponse)(nil),           // 21: sallyport.control.v1.WithdrawResponse
+	(*SealRequest)(nil),                // 22: sallyport.control.v1.SealRequest
+	(*SealResponse)(nil),               // 23: sallyport.control.v1.SealResponse
+	(*PlacesRequest)(nil),              // 24: sallyport.control.v1.PlacesRequest
+	(*PlacesResponse)(nil),             // 25: sallyport.control.v1.PlacesResponse
+	(*Place)(nil),                      // 26: sallyport.control.v1.Place
+	(*Header)(nil),                     // 27: sallyport.control.v1.Header
 }
 var file_control_proto_depIdxs = []int32{
 	3,  // 0: sallyport.control.v1.ProxyMessage.hello:type_name -> sallyport.control.v1.Hello
@@ -1513,26 +2246,35 @@ var file_control_proto_depIdxs = []int32{
 	5,  // 2: sallyport.control.v1.ProxyMessage.heartbeat:type_name -> sallyport.control.v1.Heartbeat
 	6,  // 3: sallyport.control.v1.ProxyMessage.done:type_name -> sallyport.control.v1.Done
 	4,  // 4: sallyport.control.v1.ManagerMessage.certificate:type_name -> sallyport.control.v1.Certificate
-	9,  // 5: sallyport.control.v1.ManagerMessage.state:type_name -> sallyport.control.v1.State
+	11, // 5: sallyport.control.v1.ManagerMessage.state:type_name -> sallyport.control.v1.State
 	5,  // 6: sallyport.control.v1.ManagerMessage.heartbeat:type_name -> sallyport.control.v1.Heartbeat
 	8,  // 7: sallyport.control.v1.Report.heads:type_name -> sallyport.control.v1.Head
-	0,  // 8: sallyport.control.v1.State.phase:type_name -> sallyport.control.v1.Phase
-	10, // 9: sallyport.control.v1.State.task:type_name -> sallyport.control.v1.Task
-	11, // 10: sallyport.control.v1.State.grant:type_name -> sallyport.control.v1.Grant
-	12, // 11: sallyport.control.v1.Grant.postgres:type_name -> sallyport.control.v1.PostgresUpstream
-	1,  // 12: sallyport.control.v1.Control.Attach:input_type -> sallyport.control.v1.ProxyMessage
-	13, // 13: sallyport.control.v1.Control.AuthenticateClient:input_type -> sallyport.control.v1.AuthenticateClientRequest
-	15, // 14: sallyport.control.v1.Control.Hold:input_type -> sallyport.control.v1.HoldRequest
-	17, // 15: sallyport.control.v1.Control.Withdraw:input_type -> sallyport.control.v1.WithdrawRequest
-	2,  // 16: sallyport.control.v1.Control.Attach:output_type -> sallyport.control.v1.ManagerMessage
-	14, // 17: sallyport.control.v1.Control.AuthenticateClient:output_type -> sallyport.control.v1.AuthenticateClientResponse
-	16, // 18: sallyport.control.v1.Control.Hold:output_type -> sallyport.control.v1.HoldState
-	18, // 19: sallyport.control.v1.Control.Withdraw:output_type -> sallyport.control.v1.WithdrawResponse
-	16, // [16:20] is the sub-list for method output_type
-	12, // [12:16] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	10, // 8: sallyport.control.v1.Report.audit:type_name -> sallyport.control.v1.AuditEvent
+	9,  // 9: sallyport.control.v1.Head.sealed:type_name -> sallyport.control.v1.Sealed
+	0,  // 10: sallyport.control.v1.State.phase:type_name -> sallyport.control.v1.Phase
+	13, // 11: sallyport.control.v1.State.task:type_name -> sallyport.control.v1.Task
+	14, // 12: sallyport.control.v1.State.grant:type_name -> sallyport.control.v1.Grant
+	12, // 13: sallyport.control.v1.State.recording:type_name -> sallyport.control.v1.Recording
+	15, // 14: sallyport.control.v1.Grant.postgres:type_name -> sallyport.control.v1.PostgresUpstream
+	26, // 15: sallyport.control.v1.PlacesResponse.places:type_name -> sallyport.control.v1.Place
+	27, // 16: sallyport.control.v1.Place.headers:type_name -> sallyport.control.v1.Header
+	1,  // 17: sallyport.control.v1.Control.Attach:input_type -> sallyport.control.v1.ProxyMessage
+	16, // 18: sallyport.control.v1.Control.AuthenticateClient:input_type -> sallyport.control.v1.AuthenticateClientRequest
+	18, // 19: sallyport.control.v1.Control.Hold:input_type -> sallyport.control.v1.HoldRequest
+	20, // 20: sallyport.control.v1.Control.Withdraw:input_type -> sallyport.control.v1.WithdrawRequest
+	22, // 21: sallyport.control.v1.Control.Seal:input_type -> sallyport.control.v1.SealRequest
+	24, // 22: sallyport.control.v1.Control.Places:input_type -> sallyport.control.v1.PlacesRequest
+	2,  // 23: sallyport.control.v1.Control.Attach:output_type -> sallyport.control.v1.ManagerMessage
+	17, // 24: sallyport.control.v1.Control.AuthenticateClient:output_type -> sallyport.control.v1.AuthenticateClientResponse
+	19, // 25: sallyport.control.v1.Control.Hold:output_type -> sallyport.control.v1.HoldState
+	21, // 26: sallyport.control.v1.Control.Withdraw:output_type -> sallyport.control.v1.WithdrawResponse
+	23, // 27: sallyport.control.v1.Control.Seal:output_type -> sallyport.control.v1.SealResponse
+	25, // 28: sallyport.control.v1.Control.Places:output_type -> sallyport.control.v1.PlacesResponse
+	23, // [23:29] is the sub-list for method output_type
+	17, // [17:23] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -1557,7 +2299,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   18,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

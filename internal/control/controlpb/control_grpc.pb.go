@@ -31,6 +31,8 @@ const (
 	Control_AuthenticateClient_FullMethodName = "/sallyport.control.v1.Control/AuthenticateClient"
 	Control_Hold_FullMethodName               = "/sallyport.control.v1.Control/Hold"
 	Control_Withdraw_FullMethodName           = "/sallyport.control.v1.Control/Withdraw"
+	Control_Seal_FullMethodName               = "/sallyport.control.v1.Control/Seal"
+	Control_Places_FullMethodName             = "/sallyport.control.v1.Control/Places"
 )
 
 // ControlClient is the client API for Control service.
@@ -51,6 +53,12 @@ type ControlClient interface {
 	Hold(ctx context.Context, in *HoldRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[HoldState], error)
 	// Withdraw ends the review of an operation that nobody waits for any more.
 	Withdraw(ctx context.Context, in *WithdrawRequest, opts ...grpc.CallOption) (*WithdrawResponse, error)
+	// Seal signs what segments of the caller's own recordings are. The manager never signs
+	// two different contents of one segment: FAILED_PRECONDITION, and final.
+	Seal(ctx context.Context, in *SealRequest, opts ...grpc.CallOption) (*SealResponse, error)
+	// Places says where, and with which headers, objects of the caller's own recordings
+	// may be written, once: a proxy holds no credential of the store.
+	Places(ctx context.Context, in *PlacesRequest, opts ...grpc.CallOption) (*PlacesResponse, error)
 }
 
 type controlClient struct {
@@ -113,6 +121,26 @@ func (c *controlClient) Withdraw(ctx context.Context, in *WithdrawRequest, opts 
 	return out, nil
 }
 
+func (c *controlClient) Seal(ctx context.Context, in *SealRequest, opts ...grpc.CallOption) (*SealResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SealResponse)
+	err := c.cc.Invoke(ctx, Control_Seal_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlClient) Places(ctx context.Context, in *PlacesRequest, opts ...grpc.CallOption) (*PlacesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PlacesResponse)
+	err := c.cc.Invoke(ctx, Control_Places_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ControlServer is the server API for Control service.
 // All implementations must embed UnimplementedControlServer
 // for forward compatibility.
@@ -131,6 +159,12 @@ type ControlServer interface {
 	Hold(*HoldRequest, grpc.ServerStreamingServer[HoldState]) error
 	// Withdraw ends the review of an operation that nobody waits for any more.
 	Withdraw(context.Context, *WithdrawRequest) (*WithdrawResponse, error)
+	// Seal signs what segments of the caller's own recordings are. The manager never signs
+	// two different contents of one segment: FAILED_PRECONDITION, and final.
+	Seal(context.Context, *SealRequest) (*SealResponse, error)
+	// Places says where, and with which headers, objects of the caller's own recordings
+	// may be written, once: a proxy holds no credential of the store.
+	Places(context.Context, *PlacesRequest) (*PlacesResponse, error)
 	mustEmbedUnimplementedControlServer()
 }
 
@@ -152,6 +186,12 @@ func (UnimplementedControlServer) Hold(*HoldRequest, grpc.ServerStreamingServer[
 }
 func (UnimplementedControlServer) Withdraw(context.Context, *WithdrawRequest) (*WithdrawResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Withdraw not implemented")
+}
+func (UnimplementedControlServer) Seal(context.Context, *SealRequest) (*SealResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Seal not implemented")
+}
+func (UnimplementedControlServer) Places(context.Context, *PlacesRequest) (*PlacesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Places not implemented")
 }
 func (UnimplementedControlServer) mustEmbedUnimplementedControlServer() {}
 func (UnimplementedControlServer) testEmbeddedByValue()                 {}
@@ -228,6 +268,42 @@ func _Control_Withdraw_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Control_Seal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SealRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServer).Seal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Control_Seal_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServer).Seal(ctx, req.(*SealRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Control_Places_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PlacesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServer).Places(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Control_Places_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServer).Places(ctx, req.(*PlacesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Control_ServiceDesc is the grpc.ServiceDesc for Control service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -242,6 +318,14 @@ var Control_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Withdraw",
 			Handler:    _Control_Withdraw_Handler,
+		},
+		{
+			MethodName: "Seal",
+			Handler:    _Control_Seal_Handler,
+		},
+		{
+			MethodName: "Places",
+			Handler:    _Control_Places_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// A report has MaxHeads heads of some 150 bytes; nothing that a proxy says is larger.
-	maxMessage     = 64 << 10
+	// A report has heads, their signatures, and audit events: 128 KiB at most.
+	maxMessage     = 256 << 10
 	maxHeader      = 32 << 10
 	maxConnections = 8192
 	// One stream for the life line, one for each held operation (32 at most), the others
