@@ -31,8 +31,10 @@ type Session struct {
 	begun chan struct{}
 	// entered says that it has one of the task's places; the task's mu guards it.
 	entered bool
-	// touched is when a byte last moved, in nanoseconds since created.
-	touched atomic.Int64
+	// moved says that bytes have moved since the task last looked; touched is when it
+	// saw that, since created. The task's mu guards touched.
+	moved   atomic.Bool
+	touched time.Duration
 	// waits is how many operations are before their reviewers: the session is not idle.
 	waits atomic.Int32
 
@@ -95,8 +97,9 @@ func (s *Session) End(cause error) { s.end(cause) }
 // Begun is closed when the client has authenticated and the recording is open.
 func (s *Session) Begun() <-chan struct{} { return s.begun }
 
-// Touch says that a byte moved: the session is not idle.
-func (s *Session) Touch() { s.touched.Store(int64(s.task.options.Now().Sub(s.created))) }
+// Touch says that a byte moved: the session is not idle. It is called for every read and
+// write, so the task reads the clock, when it next looks.
+func (s *Session) Touch() { s.moved.Store(true) }
 
 // TLS is the server's side of TLS with this task's certificate; it asks for a
 // client certificate and accepts any: AuthenticateKey judges the key.

@@ -62,6 +62,9 @@ func (t *Task) inspect() time.Duration {
 // overdue is why a session alone must end now. Callers hold mu.
 func (t *Task) overdue(s *Session, now time.Time) error {
 	since := now.Sub(s.created)
+	if s.moved.Swap(false) {
+		s.touched = since
+	}
 	select {
 	case <-s.begun:
 	default:
@@ -74,7 +77,7 @@ func (t *Task) overdue(s *Session, now time.Time) error {
 		return nil
 	}
 	idle := time.Duration(t.state.Grant.Policy.Session.IdleSeconds) * time.Second
-	if idle > 0 && s.waits.Load() == 0 && since-time.Duration(s.touched.Load()) > idle {
+	if idle > 0 && s.waits.Load() == 0 && since-s.touched > idle {
 		return ErrIdle
 	}
 	return nil
