@@ -181,7 +181,7 @@ func (tr *trial) recordings(t *testing.T) []record.Event {
 		if err != nil {
 			t.Fatal(err)
 		}
-		reader, err := record.NewReader(in)
+		reader, err := record.NewFileReader(in)
 		for err == nil {
 			var event record.Event
 			if event, err = reader.Next(); err == nil {
@@ -271,7 +271,7 @@ func TestREC1_AfterKill9EveryOperationThatReachedTheTargetIsRecorded(t *testing.
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = record.Verify(bytes.NewReader(content), record.Expectation{})
+	_, err = record.VerifyFile(bytes.NewReader(content), record.Expectation{})
 	if _, ok := errors.AsType[*record.IncompleteError](err); !ok {
 		t.Error(err)
 	}

@@ -16,7 +16,7 @@ func BenchmarkOperation(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer out.Close()
-	w, err := record.NewWriter(out, start, time.Now)
+	w, err := record.NewFileWriter(out, start, time.Now)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -30,6 +30,10 @@ const (
 	// EventStream is a chunk of a stream towards the target (COPY data): length
 	// and hash, before it is forwarded.
 	EventStream EventType = "stream"
+	// EventTerminal is what a terminal showed, or its new size; never what was typed.
+	EventTerminal EventType = "terminal"
+	// EventFile is a file that went through the session.
+	EventFile EventType = "file"
 	// EventNotice is something that the proxy told the client.
 	EventNotice EventType = "notice"
 	// EventEnd closes a recording. One without it is incomplete.
@@ -51,8 +55,15 @@ type Event struct {
 	Result    *Result    `json:"result,omitempty"`
 	Stream    *Stream    `json:"stream,omitempty"`
 	Output    *Output    `json:"output,omitempty"`
+	Terminal  *Terminal  `json:"terminal,omitempty"`
+	File      *File      `json:"file,omitempty"`
 	Notice    string     `json:"notice,omitempty"`
 	End       *End       `json:"end,omitempty"`
+
+	// Attached is how many raw bytes follow the event's line, Output.Block or
+	// Terminal.Data, and Checksum their CRC-32C: the writer's and the reader's to fill.
+	Attached int    `json:"attached,omitempty"`
+	Checksum uint32 `json:"crc32c,omitempty"`
 }
 
 // Start says who, for which task, on what.
@@ -80,6 +91,10 @@ type Operation struct {
 	Values []Text `json:"values,omitempty"`
 	// More says that a Part follows.
 	More bool `json:"more,omitempty"`
+	// Reads and Writes are the relations that it touches, as schema.name, sorted, for
+	// search: 64 of each at most.
+	Reads  []string `json:"reads,omitempty"`
+	Writes []string `json:"writes,omitempty"`
 }
 
 // Part continues an operation: its text is appended to the text so far, its values
@@ -136,6 +151,28 @@ type Stream struct {
 	SHA256    string `json:"sha256"`
 }
 
+// Terminal is what a terminal showed, or its new size.
+type Terminal struct {
+	Operation int64 `json:"operation"`
+	// Kind is "output" or "resize".
+	Kind string `json:"kind"`
+	Cols int    `json:"cols,omitempty"`
+	Rows int    `json:"rows,omitempty"`
+	// Data is the output, raw, 256 KiB at most; attached to the event.
+	Data []byte `json:"-"`
+}
+
+// File is a file, or a part of one, that went through the session.
+type File struct {
+	Operation int64  `json:"operation"`
+	Path      string `json:"path"`
+	// Op is "open", "read", "write", "rename", …, Direction "download" or "upload".
+	Op        string `json:"op"`
+	Bytes     int64  `json:"bytes,omitempty"`
+	SHA256    string `json:"sha256,omitempty"`
+	Direction string `json:"direction,omitempty"`
+}
+
 // End closes a session.
 type End struct {
 	Reason  string `json:"reason"`
@@ -143,12 +180,13 @@ type End struct {
 	Refused int64  `json:"refused"`
 }
 
-// Head is the newest link of a session's chain.
+// Head says how far a session's recording goes, and what it is up to there.
 type Head struct {
 	Session string
 	// Sequence of the newest event, and so the number of events.
 	Sequence int64
-	// Hash of the newest event, in hex.
+	// Hash is over the last sealed segment and the events of the open one, in hex; in
+	// the formats before 1.0 it is the newest event's.
 	Hash     string
 	Complete bool
 }

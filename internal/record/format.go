@@ -7,11 +7,14 @@ import (
 	"github.com/sallyport/sallyport/internal/record/store"
 )
 
-// Version of the format that the writer writes.
-const Version = "0.2"
+// Version of the format that Writer writes: a folder of segments.
+const Version = "1.0"
 
-// versions are those that are read.
-var versions = []string{"0.1", Version}
+// fileVersion is the newest of those before, which were one file per session.
+const fileVersion = "0.2"
+
+// fileVersions are those of one file that are read.
+var fileVersions = []string{"0.1", fileVersion}
 
 const (
 	formatName = "sallyport-recording"
@@ -31,6 +34,13 @@ const (
 	maxLine = 1 << 20
 	// maxText is the bytes of text and values in one event.
 	maxText = 64 << 10
+
+	// maxSegments is as many as a name's digits hold.
+	maxSegments = 99_999_999
+	// maxPlain and maxObject bound what a reader holds of one segment: its events, and
+	// the object.
+	maxPlain  = 4 << 20
+	maxObject = maxPlain + 64<<10
 )
 
 // Header is the first line of a recording; the chain begins with its hash.
@@ -69,3 +79,15 @@ var ErrIdentifier = store.ErrIdentifier
 // CheckIdentifier says whether a session's or request's identifier can stand in a
 // recording, and in the name of its file.
 func CheckIdentifier(id string) error { return store.CheckIdentifier(id) }
+
+func isHash(text string) bool {
+	if len(text) != 2*sha256.Size {
+		return false
+	}
+	for i := range len(text) {
+		if c := text[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}

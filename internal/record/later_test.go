@@ -34,7 +34,7 @@ func (s *sink) events(t *testing.T) int64 {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	summary, err := record.Verify(bytes.NewReader(s.taken.Bytes()), record.Expectation{Session: start.Session, RequestUID: start.RequestUID})
+	summary, err := record.VerifyFile(bytes.NewReader(s.taken.Bytes()), record.Expectation{Session: start.Session, RequestUID: start.RequestUID})
 	if _, unfinished := errors.AsType[*record.IncompleteError](err); err != nil && !unfinished {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func result() record.Event {
 func TestALateEventIsWrittenWithTheNextOneInTheirOrder(t *testing.T) {
 	t.Parallel()
 	out := newSink()
-	w, err := record.NewWriter(out, start, time.Now)
+	w, err := record.NewFileWriter(out, start, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestALateEventIsWrittenWithTheNextOneInTheirOrder(t *testing.T) {
 func TestALateEventIsWrittenByItselfSoon(t *testing.T) {
 	t.Parallel()
 	out := newSink()
-	w, err := record.NewWriter(out, start, time.Now)
+	w, err := record.NewFileWriter(out, start, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestALateEventIsWrittenByItselfSoon(t *testing.T) {
 func TestALateEventThatCannotBeWrittenFailsTheNext(t *testing.T) {
 	t.Parallel()
 	out := newSink()
-	w, err := record.NewWriter(out, start, time.Now)
+	w, err := record.NewFileWriter(out, start, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

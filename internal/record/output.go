@@ -16,9 +16,12 @@ type Output struct {
 	Columns []Column `json:"columns,omitempty"`
 	// Rows that begin in this block.
 	Rows int64 `json:"rows,omitempty"`
-	// Bytes of the block; Data are those, compressed with zstd (RFC 8878).
-	Bytes int64  `json:"bytes,omitempty"`
-	Data  []byte `json:"data,omitempty"`
+	// Bytes of the block.
+	Bytes int64 `json:"bytes,omitempty"`
+	// Block is the messages, raw, MaxBlock at most; attached to the event.
+	Block []byte `json:"-"`
+	// Data are the messages, compressed with zstd (RFC 8878), in the formats before 1.0.
+	Data []byte `json:"data,omitempty"`
 }
 
 // Column of a result.
@@ -61,8 +64,11 @@ func Compress(dst, block []byte) ([]byte, error) {
 	return e.EncodeAll(block, dst), nil
 }
 
-// Messages is the block, decompressed.
+// Messages is the block, of whichever format.
 func (o *Output) Messages() ([]byte, error) {
+	if o.Block != nil {
+		return o.Block, nil
+	}
 	if len(o.Data) == 0 {
 		return nil, nil
 	}

@@ -32,7 +32,7 @@ var start = record.Start{
 func session(t testing.TB) ([]byte, []record.Head) {
 	t.Helper()
 	var out bytes.Buffer
-	w, err := record.NewWriter(&out, start, clock())
+	w, err := record.NewFileWriter(&out, start, clock())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func session(t testing.TB) ([]byte, []record.Head) {
 }
 
 func verify(data []byte, head *record.Head) (record.Summary, error) {
-	return record.Verify(bytes.NewReader(data), record.Expectation{Head: head})
+	return record.VerifyFile(bytes.NewReader(data), record.Expectation{Head: head})
 }
 
 func TestARecordingIsReadAsItWasWritten(t *testing.T) {
@@ -111,14 +111,14 @@ func TestAnOperationOf64MiBIsRecordedInBoundedLines(t *testing.T) {
 	want := record.Operation{ID: 1, Kind: "insert", Text: record.Text(strings.Repeat("SELECT 1", 8<<20))}
 	reader, writer := io.Pipe()
 	go func() {
-		w, err := record.NewWriter(writer, start, clock())
+		w, err := record.NewFileWriter(writer, start, clock())
 		if err == nil {
 			_, err = w.Append(record.Event{Type: record.EventOperation, Operation: &want},
 				record.Event{Type: record.EventEnd, End: &record.End{}})
 		}
 		writer.CloseWithError(err)
 	}()
-	r, err := record.NewReader(reader)
+	r, err := record.NewFileReader(reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,14 +148,14 @@ type failer interface{ Fatal(args ...any) }
 // roundTrip writes an operation and joins its parts again.
 func roundTrip(t failer, operation record.Operation) record.Operation {
 	var out bytes.Buffer
-	w, err := record.NewWriter(&out, start, clock())
+	w, err := record.NewFileWriter(&out, start, clock())
 	if err == nil {
 		_, err = w.Append(record.Event{Type: record.EventOperation, Operation: &operation}, record.Event{Type: record.EventEnd, End: &record.End{}})
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := record.NewReader(&out)
+	r, err := record.NewFileReader(&out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func roundTrip(t failer, operation record.Operation) record.Operation {
 func TestAWriterThatFailedWritesNoMore(t *testing.T) {
 	t.Parallel()
 	out := &brokenWriter{left: 3}
-	w, err := record.NewWriter(out, start, clock())
+	w, err := record.NewFileWriter(out, start, clock())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +225,7 @@ func TestIdentifiersAreLettersDigitsAndHyphens(t *testing.T) {
 	for _, id := range []string{"", "..", "a/b", "a\x00b", "-a", "a.rec", strings.Repeat("a", 65), "ä"} {
 		bad := start
 		bad.Session = id
-		if _, err := record.NewWriter(io.Discard, bad, clock()); !errors.Is(err, record.ErrIdentifier) {
+		if _, err := record.NewFileWriter(io.Discard, bad, clock()); !errors.Is(err, record.ErrIdentifier) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}

@@ -29,7 +29,7 @@ func TestEveryReleasedVersionIsReadForEver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		summary, err := record.Verify(bytes.NewReader(kept), record.Expectation{Session: start.Session, RequestUID: start.RequestUID})
+		summary, err := record.VerifyFile(bytes.NewReader(kept), record.Expectation{Session: start.Session, RequestUID: start.RequestUID})
 		if err != nil || summary.Operations != 1 || summary.Head.Hash[:4] != want {
 			t.Errorf("%s: %+v, %v", version, summary, err)
 		}

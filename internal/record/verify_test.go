@@ -105,7 +105,7 @@ func TestREC2_ARecordingWrittenAnewDisagreesWithItsHead(t *testing.T) {
 	t.Parallel()
 	_, heads := session(t)
 	var forged bytes.Buffer
-	w, err := record.NewWriter(&forged, start, clock())
+	w, err := record.NewFileWriter(&forged, start, clock())
 	if err == nil {
 		_, err = w.Append(
 			record.Event{Type: record.EventNotice, Notice: "nothing happened here"},
@@ -128,7 +128,7 @@ func TestREC2_OneSessionsRecordingIsNotAnothers(t *testing.T) {
 	t.Parallel()
 	data, _ := session(t)
 	for _, expect := range []record.Expectation{{Session: "another"}, {RequestUID: "another"}} {
-		if _, err := record.Verify(bytes.NewReader(data), expect); !isCorrupt(err) {
+		if _, err := record.VerifyFile(bytes.NewReader(data), expect); !isCorrupt(err) {
 			t.Errorf("%+v: %v", expect, err)
 		}
 	}

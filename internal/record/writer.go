@@ -1,194 +1,41 @@
 package record
 
 import (
-	"bytes"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"iter"
-	"slices"
-	"sync"
 	"time"
 )
 
-// flushSize is when a batch is written although it goes on: it bounds the buffer.
-const flushSize = 256 << 10
-
-// lateBy is how long an event of AppendLater waits for one to be written with, at most.
-const lateBy = 100 * time.Millisecond
-
-// ErrClosed is an event for a recording that has its end.
-var ErrClosed = errors.New("the recording is closed")
-
 // Writer writes the recording of one session. When Append returns without an error,
-// out has taken every byte of it: with a file that is durability Process. After an
-// error nothing more is written. It is safe for concurrent use.
-type Writer struct {
-	out io.Writer
-	now func() time.Time
+// the journal has taken every event: it survives the process. After an error nothing
+// more is written. It is safe for concurrent use.
+type Writer struct{ options Options }
 
-	mu     sync.Mutex
-	buffer bytes.Buffer
-	// head is the newest event's link, written the newest that out has taken.
-	head, written Head
-	hash          Hash
-	failed        error
-	// late writes what AppendLater has left; pending says that it will.
-	late    *time.Timer
-	pending bool
-}
+var errNotWritten = errors.New("not written yet")
 
-// NewWriter begins a recording on out, which must be empty, with header and start.
-// now is the clock of the events.
-func NewWriter(out io.Writer, start Start, now func() time.Time) (*Writer, error) {
-	if err := errors.Join(CheckIdentifier(start.Session), CheckIdentifier(start.RequestUID)); err != nil {
-		return nil, err
-	}
-	header, err := json.Marshal(Header{formatName, Version, start.Session, start.RequestUID})
-	if err != nil {
-		return nil, err
-	}
-	w := &Writer{out: out, now: now, hash: headerHash(Version, header), head: Head{Session: start.Session}}
-	w.buffer.Write(header)
-	w.buffer.WriteByte('\n')
-	start = boundedStart(start)
-	return w, w.append(slices.Values([]Event{{Type: EventStart, Start: &start}}), w.write)
-}
+// NewWriter begins a recording with its session.start.
+func NewWriter(options Options) (*Writer, error) { return &Writer{options}, errNotWritten }
 
-// Append writes events, as a batch where they are small, and returns the new head.
-// An event EventOperation of any length becomes as many as it takes; EventEnd closes.
-func (w *Writer) Append(events ...Event) (Head, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	err := w.append(parts(events), w.write)
-	return w.written, err
-}
+// Append writes events. An operation of any length becomes as many as it takes;
+// EventEnd closes.
+func (w *Writer) Append(events ...Event) error { return errNotWritten }
 
-// AppendLater takes an event of what has happened already, and need not keep anything
-// waiting: it is written with the next Append, or a tenth of a second later. Where that
-// fails the next call says so.
-func (w *Writer) AppendLater(event Event) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.append(parts([]Event{event}), w.writeSoon)
-}
+// AppendOperation writes an operation, with its verdict where that is known already.
+func (w *Writer) AppendOperation(operation *Operation, verdict *Verdict) error { return errNotWritten }
 
-func (w *Writer) writeSoon() error {
-	switch {
-	case w.pending:
-	case w.late == nil:
-		w.late = time.AfterFunc(lateBy, w.writeLate)
-	default:
-		w.late.Reset(lateBy)
-	}
-	w.pending = true
-	return nil
-}
+// AppendResult writes a result.
+func (w *Writer) AppendResult(result *Result) error { return errNotWritten }
 
-// writeLate is the timer's. When the recording has its end there is nothing left.
-func (w *Writer) writeLate() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.pending = false
-	if w.failed == nil && w.buffer.Len() > 0 {
-		_ = w.write() // the next call tells
-	}
-}
+// Sync returns when what was appended before has survived the node.
+func (w *Writer) Sync() error { return errNotWritten }
 
-// parts are events as they are written.
-func parts(events []Event) iter.Seq[Event] {
-	return func(yield func(Event) bool) {
-		for _, event := range events {
-			if event.Type != EventOperation {
-				if !yield(bounded(event)) {
-					return
-				}
-				continue
-			}
-			for part := range split(*event.Operation) {
-				if !yield(part) {
-					return
-				}
-			}
-		}
-	}
-}
+// Rotate seals the open segment, if it has events.
+func (w *Writer) Rotate() error { return errNotWritten }
 
-// Head is the newest link that is written.
-func (w *Writer) Head() Head {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.written
-}
+// Due says that the open segment's oldest event is older than SegmentAge.
+func (w *Writer) Due(now time.Time) bool { return false }
 
-// append encodes events, and then has them written.
-func (w *Writer) append(events iter.Seq[Event], write func() error) error {
-	if w.failed != nil {
-		return w.failed
-	}
-	if w.head.Complete {
-		return ErrClosed
-	}
-	head, hash := w.head, w.hash
-	for event := range events {
-		head.Sequence++
-		event.Sequence, event.Time = head.Sequence, w.now().UTC()
-		if err := w.encode(event, &hash); err != nil {
-			return w.fail(err)
-		}
-		head.Complete = event.Type == EventEnd
-		if w.buffer.Len() >= flushSize {
-			if err := w.flush(); err != nil {
-				return w.fail(err)
-			}
-		}
-	}
-	w.head, w.hash = head, hash
-	return write()
-}
+// Head says how far the recording goes.
+func (w *Writer) Head() Head { return Head{} }
 
-// write writes what is encoded.
-func (w *Writer) write() error {
-	if err := w.flush(); err != nil {
-		return w.fail(err)
-	}
-	w.written = w.head
-	w.written.Hash = w.hash.String()
-	return nil
-}
-
-// encode appends the event's line to the buffer, and moves the chain on.
-func (w *Writer) encode(event Event, hash *Hash) error {
-	begin := w.buffer.Len()
-	if line, ok := appendEvent(w.buffer.AvailableBuffer(), &event); ok {
-		w.buffer.Write(line)
-	} else if err := marshal(&w.buffer, &event); err != nil {
-		return fmt.Errorf("encode event %d: %w", event.Sequence, err)
-	}
-	w.buffer.Truncate(w.buffer.Len() - len("}"))
-	*hash = eventHash(Version, *hash, w.buffer.Bytes()[begin:])
-	w.buffer.WriteString(hashPrefix)
-	w.buffer.Write(hex.AppendEncode(w.buffer.AvailableBuffer(), hash[:]))
-	w.buffer.WriteString(hashSuffix + "\n")
-	if length := w.buffer.Len() - begin; length > maxLine {
-		return fmt.Errorf("event %d takes %d bytes, more than %d", event.Sequence, length, maxLine)
-	}
-	return nil
-}
-
-func (w *Writer) flush() error {
-	defer w.buffer.Reset()
-	n, err := w.out.Write(w.buffer.Bytes())
-	if err == nil && n < w.buffer.Len() {
-		err = io.ErrShortWrite
-	}
-	return err
-}
-
-// fail latches: what follows a torn line could not be read.
-func (w *Writer) fail(err error) error {
-	w.failed = fmt.Errorf("write the recording: %w", err)
-	return w.failed
-}
+// Close seals what is open, and frees what the writer holds.
+func (w *Writer) Close() error { return errNotWritten }

@@ -38,7 +38,7 @@ func (s *Session) Begin(ctx context.Context, attributes map[string]string) error
 	if err != nil {
 		return s.task.recordingFailed(err)
 	}
-	writer, err := record.NewWriter(file, record.Start{
+	writer, err := record.NewFileWriter(file, record.Start{
 		Session: s.id, RequestUID: task.RequestUID, Request: task.Request, Namespace: task.Namespace,
 		Task: task.ID, User: task.Requester, Proof: s.proof, Remote: s.remote.String(),
 		Target: task.Target, Protocol: s.task.options.Protocol, Attributes: maps.Clone(attributes),

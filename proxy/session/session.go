@@ -44,7 +44,7 @@ type Session struct {
 	proof      string
 	failures   int
 	facts      policy.SessionContext
-	writer     *record.Writer
+	writer     *record.FileWriter
 	file       io.Closer
 	operations int64
 	allowed    int64

@@ -74,7 +74,7 @@ func TestAnOperationIsRecordedThenDecidedThenAdmitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := record.Verify(in, record.Expectation{Session: s.ID(), RequestUID: sessiontest.RequestUID}); err != nil {
+	if _, err := record.VerifyFile(in, record.Expectation{Session: s.ID(), RequestUID: sessiontest.RequestUID}); err != nil {
 		t.Error(err)
 	}
 }

@@ -48,7 +48,7 @@ func (a archive) answer(w http.ResponseWriter, r *http.Request) bool {
 func recorded(t *testing.T, r *v1alpha1.TaskAccessRequest, session, statement string, ended bool) ([]byte, v1alpha1.RecordingHead) {
 	t.Helper()
 	var out bytes.Buffer
-	w, err := record.NewWriter(&out, record.Start{
+	w, err := record.NewFileWriter(&out, record.Start{
 		Session: session, RequestUID: string(r.UID), Request: r.Name, Namespace: r.Namespace, Task: r.Spec.Task.ID,
 		User: "bob", Proof: "key", Target: "orders", Protocol: "postgres",
 	}, func() time.Time { return now })

@@ -27,13 +27,13 @@ var ErrOutput = errors.New("output is text or jsonl")
 // *record.CorruptError where the recording cannot be believed any more: what came
 // before has been printed.
 func Run(out io.Writer, in io.Reader, output string) error {
-	render, ok := map[string]func(io.Writer, *record.Reader) error{
+	render, ok := map[string]func(io.Writer, *record.FileReader) error{
 		"": text, OutputText: text, OutputJSONL: jsonLines,
 	}[output]
 	if !ok {
 		return fmt.Errorf("%q: %w", output, ErrOutput)
 	}
-	reader, err := record.NewReader(in)
+	reader, err := record.NewFileReader(in)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func Run(out io.Writer, in io.Reader, output string) error {
 
 // jsonLines prints events as they were recorded, in ASCII where a terminal might
 // obey.
-func jsonLines(out io.Writer, reader *record.Reader) error {
+func jsonLines(out io.Writer, reader *record.FileReader) error {
 	for {
 		event, err := reader.Next()
 		if errors.Is(err, io.EOF) {

@@ -20,7 +20,7 @@ func recording(t *testing.T, events ...record.Event) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	w, err := record.NewWriter(&out, record.Start{
+	w, err := record.NewFileWriter(&out, record.Start{
 		Session: "0195", RequestUID: "6f1f", Request: "pay-1423", Namespace: "team-payments", Task: "PAY-1423",
 		User: "bob", Proof: "token", Remote: "10.0.0.7:51234", Target: "orders", Protocol: "postgres",
 		Attributes: map[string]string{"database": "orders", "application_name": "psql\x1b[2J"},

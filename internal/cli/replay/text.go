@@ -23,7 +23,7 @@ const (
 )
 
 // text prints a recording as a session to be read.
-func text(out io.Writer, reader *record.Reader) error {
+func text(out io.Writer, reader *record.FileReader) error {
 	p := &printer{out: out, outputs: map[int64]*output{}}
 	for {
 		event, err := reader.Next()

@@ -14,7 +14,7 @@ import (
 // complete recording that agrees with all that is expected; it is then also printed:
 // an *record.IncompleteError is a session that runs, or whose proxy died.
 func Run(out io.Writer, in io.Reader, expect record.Expectation) error {
-	summary, err := record.Verify(in, expect)
+	summary, err := record.VerifyFile(in, expect)
 	session := summary.Header.Session
 	if session == "" {
 		session = expect.Session

@@ -14,7 +14,7 @@ func TestREC2_AVerdictSaysWhatWasShown(t *testing.T) {
 	t.Parallel()
 	var data bytes.Buffer
 	now := func() time.Time { return time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC) }
-	w, err := record.NewWriter(&data, record.Start{Session: "0195", RequestUID: "6f1f", User: "bob"}, now)
+	w, err := record.NewFileWriter(&data, record.Start{Session: "0195", RequestUID: "6f1f", User: "bob"}, now)
 	if err != nil {
 		t.Fatal(err)
 	}

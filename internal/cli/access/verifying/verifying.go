@@ -118,7 +118,7 @@ func (o *Options) file(ctx context.Context) (err error) {
 		return err
 	}
 	var session string
-	if header, err := record.NewReader(in); err == nil {
+	if header, err := record.NewFileReader(in); err == nil {
 		session = header.Header().Session
 	}
 	if _, err := in.Seek(0, io.SeekStart); err != nil {
