@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/proxy/postgres/wire"
+	"github.com/sallyport/sallyport/proxy/socket"
 )
 
 // dialTimeout bounds connection, TLS and authentication together.
@@ -81,7 +82,7 @@ func (d Dialer) connect(ctx context.Context, to grant.PostgresUpstream) (*secure
 			failures = append(failures, err)
 			continue
 		}
-		conn, err := secure(ctx, raw, to)
+		conn, err := secure(ctx, socket.Wrap(raw), to)
 		if err != nil {
 			_ = raw.Close()
 			return nil, cause(ctx, err)

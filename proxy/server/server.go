@@ -14,6 +14,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/sallyport/sallyport/proxy/session"
+	"github.com/sallyport/sallyport/proxy/socket"
 )
 
 const (
@@ -84,7 +85,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn, places <-chan struct{
 		}
 	}()
 
-	client := &watched{Conn: conn, touch: current.Touch}
+	client := &watched{Conn: socket.Wrap(conn), touch: current.Touch}
 	stopShutdown := context.AfterFunc(ctx, func() { current.End(session.ErrShutdown) })
 	interrupted := interrupt(current.Context(), conn)
 	err := s.run(client, current)
