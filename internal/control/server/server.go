@@ -31,7 +31,7 @@ const (
 	stopGrace = 3 * time.Second
 )
 
-// Options of a Server. Everything but Timing is required.
+// Options of a Server. Everything but Sealer and Timing is required.
 type Options struct {
 	// Address to listen on, host:port.
 	Address  string
@@ -39,9 +39,11 @@ type Options struct {
 	Reviews  TokenReviews
 	Resolver Resolver
 	Provider Provider
-	Log      logr.Logger
-	Now      func() time.Time
-	Timing   Timing
+	// Sealer answers for recordings; nil signs none.
+	Sealer Sealer
+	Log    logr.Logger
+	Now    func() time.Time
+	Timing Timing
 }
 
 // Timing is the server's waits; a zero field takes the default.
@@ -82,6 +84,7 @@ type Server struct {
 	address      string
 	keys         *keys.Root
 	provider     Provider
+	sealer       Sealer
 	resolver     Resolver
 	log          logr.Logger
 	now          func() time.Time
@@ -91,6 +94,7 @@ type Server struct {
 	certificates *certificates
 	attaching    *limits
 	holding      *limits
+	sealing      *limits
 	lines        lifeLines
 
 	stopping chan struct{}
@@ -124,9 +128,14 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A few sessions, each with a segment at its end, and one a second or so before.
+	sealing, err := newLimits(10, 50)
+	if err != nil {
+		return nil, err
+	}
 	return &Server{
 		address: o.Address, keys: o.Keys, provider: o.Provider, resolver: o.Resolver, log: o.Log, now: o.Now, timing: timing,
-		callers: callers, clients: clients, attaching: attaching, holding: holding,
+		callers: callers, clients: clients, attaching: attaching, holding: holding, sealing: sealing,
 		certificates: &certificates{keys: o.Keys, now: o.Now},
 		lines:        lifeLines{current: map[string]*lifeLine{}},
 		stopping:     make(chan struct{}),
