@@ -1,6 +1,6 @@
 // Package stores reads how the installation's stores of recordings are configured: a
-// ConfigMap and a Secret of one name in the proxies' namespace for each bucket. It is
-// pure; the manager and the reader read the objects.
+// ConfigMap and a Secret of one name in the proxies' namespace for each bucket. The
+// manager and the reader find and open them by it.
 package stores
 
 import (

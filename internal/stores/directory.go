@@ -1,0 +1,87 @@
+package stores
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+)
+
+// Directory finds the stores that there are.
+type Directory struct {
+	// ConfigMaps may be a cache; Secrets are read one by one, by name: nobody may list
+	// those of the proxies' namespace.
+	ConfigMaps, Secrets client.Reader
+}
+
+// UnknownError is a store that nobody has configured.
+type UnknownError struct{ Name string }
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("there is no store %q: name another, or have whoever runs Sallyport add ConfigMap %s/%s",
+		e.Name, v1alpha1.ProxyNamespace, ObjectName(e.Name))
+}
+
+// Find reads a bucket's configuration. An *UnknownError says that there is none.
+func (d Directory) Find(ctx context.Context, name string) (*Bucket, error) {
+	if name == v1alpha1.StoreVolume {
+		return nil, errors.New("the volume is no bucket")
+	}
+	if Name(ObjectName(name)) == "" {
+		return nil, &UnknownError{name}
+	}
+	config := &corev1.ConfigMap{}
+	err := d.ConfigMaps.Get(ctx, key(name), config)
+	if apierrors.IsNotFound(err) {
+		return nil, &UnknownError{name}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read store %q: %w", name, err)
+	}
+	return Parse(name, config.Data)
+}
+
+// Names are all stores, the volume first. It lists ConfigMaps.
+func (d Directory) Names(ctx context.Context) ([]string, error) {
+	list := &corev1.ConfigMapList{}
+	if err := d.ConfigMaps.List(ctx, list, client.InNamespace(v1alpha1.ProxyNamespace)); err != nil {
+		return nil, fmt.Errorf("list stores: %w", err)
+	}
+	names := []string{}
+	for _, config := range list.Items {
+		if name := Name(config.Name); name != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return append([]string{v1alpha1.StoreVolume}, names...), nil
+}
+
+// Credential reads a bucket's Secret; one with a workload identity has none.
+func (d Directory) Credential(ctx context.Context, bucket *Bucket) (Credential, error) {
+	if bucket.Workload {
+		return Credential{}, nil
+	}
+	secret := &corev1.Secret{}
+	err := d.Secrets.Get(ctx, key(bucket.Name), secret)
+	where := v1alpha1.ProxyNamespace + "/" + ObjectName(bucket.Name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return Credential{}, fmt.Errorf("store %q has no Secret %s: make it, or set %s to workload", bucket.Name, where, KeyCredentials)
+	case apierrors.IsForbidden(err):
+		return Credential{}, fmt.Errorf("the Secret %s of store %q may not be read: give the manager and the reader a Role that names it", where, bucket.Name)
+	case err != nil:
+		return Credential{}, fmt.Errorf("read the Secret of store %q: %w", bucket.Name, err)
+	}
+	return ParseCredential(bucket.Name, secret.Data)
+}
+
+func key(store string) client.ObjectKey {
+	return client.ObjectKey{Namespace: v1alpha1.ProxyNamespace, Name: ObjectName(store)}
+}
