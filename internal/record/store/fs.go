@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// listLimit bounds a folder that somebody fills with names.
-const listLimit = 100_000
+// listLimit bounds a folder that somebody fills with names; twice the segments of a
+// session of 100 GB.
+const listLimit = 200_000
 
 // FS reads the recordings of one task from a folder, or an opened archive: offline,
 // away from the store that they were written to. Entries that are no recordings, and
@@ -66,7 +67,7 @@ func (f files) List(ctx context.Context, session string) ([]Object, error) {
 }
 
 func (f files) Open(_ context.Context, name string, offset int64) (io.ReadCloser, error) {
-	if _, err := ParseName(name); err != nil {
+	if err := CheckOpen(name, offset); err != nil {
 		return nil, err
 	}
 	if _, err := f.regular(name); err != nil {
@@ -75,6 +76,14 @@ func (f files) Open(_ context.Context, name string, offset int64) (io.ReadCloser
 	file, err := f.FS.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("open the recording: %w", err)
+	}
+	// Again: another may stand there by now.
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(fmt.Errorf("open the recording %s: it is no regular file", name), err, file.Close())
+	}
+	if offset >= info.Size() {
+		return io.NopCloser(strings.NewReader("")), file.Close()
 	}
 	if err := skip(file, offset); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s at %d: %w", name, offset, err), file.Close())
@@ -88,10 +97,8 @@ func skip(file fs.File, offset int64) error {
 		_, err := seeker.Seek(offset, io.SeekStart)
 		return err
 	}
-	if _, err := io.CopyN(io.Discard, file, offset); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	return nil
+	_, err := io.CopyN(io.Discard, file, offset)
+	return err
 }
 
 // entries reads a folder, which is not reached through a link.
@@ -99,26 +106,39 @@ func (f files) entries(folder string) ([]fs.DirEntry, error) {
 	if info, err := fs.Lstat(f.FS, folder); err != nil || !info.IsDir() {
 		return nil, errors.Join(fmt.Errorf("list the recordings: %s is no folder", folder), err)
 	}
-	entries, err := fs.ReadDir(f.FS, folder)
+	directory, err := f.FS.Open(folder)
 	if err != nil {
 		return nil, fmt.Errorf("list the recordings: %w", err)
 	}
-	if len(entries) > listLimit {
-		return nil, fmt.Errorf("list the recordings: %s holds more than %d entries", folder, listLimit)
+	defer func() { _ = directory.Close() }()
+	batches, ok := directory.(fs.ReadDirFile)
+	if !ok {
+		return nil, fmt.Errorf("list the recordings: %s cannot be listed", folder)
 	}
-	return entries, nil
+	var entries []fs.DirEntry
+	for len(entries) <= listLimit {
+		batch, err := batches.ReadDir(256)
+		entries = append(entries, batch...)
+		if errors.Is(err, io.EOF) {
+			return entries, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list the recordings: %w", err)
+		}
+	}
+	return nil, fmt.Errorf("list the recordings: %s holds more than %d entries", folder, listLimit)
 }
 
 // regular looks before opening: a link may lead elsewhere, and a FIFO hangs its reader.
 func (f files) regular(name string) (fs.FileInfo, error) {
+	if folder, _, nested := strings.Cut(name, "/"); nested {
+		if above, err := fs.Lstat(f.FS, folder); err != nil || !above.IsDir() {
+			return nil, errors.Join(fmt.Errorf("open the recording %s: %s is no folder", name, folder), err)
+		}
+	}
 	info, err := fs.Lstat(f.FS, name)
 	if err != nil {
 		return nil, fmt.Errorf("open the recording: %w", err)
-	}
-	if folder, _, nested := strings.Cut(name, "/"); nested {
-		if above, err := fs.Lstat(f.FS, folder); err != nil || !above.IsDir() {
-			return nil, fmt.Errorf("open the recording %s: %s is no folder", name, folder)
-		}
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("open the recording %s: it is no regular file", name)

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package volume
+
+import (
+	"errors"
+	"os"
+)
+
+func rename(*os.Root, string, string) error { return errors.ErrUnsupported }
