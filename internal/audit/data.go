@@ -108,16 +108,16 @@ type Proxy struct {
 	Message string `json:"message,omitempty"`
 }
 
-// Session is one client's connection. The counts are those of its end.
+// Session is one client's connection to a task's proxy.
 type Session struct {
 	Session string `json:"session"`
-	User    string `json:"user,omitempty"`
-	Client  string `json:"client,omitempty"`
-	Events  int64  `json:"events,omitempty"`
-	Allowed int64  `json:"allowed,omitempty"`
-	Denied  int64  `json:"denied,omitempty"`
-	Held    int64  `json:"held,omitempty"`
-	Reason  string `json:"reason,omitempty"`
+	// Message says why it has ended.
+	Message string `json:"message,omitempty"`
+	// Events of its recording, at its end.
+	Events int64 `json:"events,omitempty"`
+	// TaskAllowed and TaskDenied count the operations of all the proxy's sessions so far.
+	TaskAllowed int64 `json:"taskAllowed,omitempty"`
+	TaskDenied  int64 `json:"taskDenied,omitempty"`
 }
 
 // Operation is an operation that was not simply let through. Text is masked.
@@ -134,7 +134,7 @@ type Operation struct {
 	Writes  []string `json:"writes,omitempty"`
 	Review  string   `json:"review,omitempty"`
 	Message string   `json:"message,omitempty"`
-	// By is who decided: Policy, Reviewers, or Manager.
+	// By is who decided: Policy, Reviewers, Deadline, Client or Manager.
 	By string `json:"by,omitempty"`
 }
 
@@ -187,10 +187,12 @@ type Teardown struct {
 	Message string `json:"message"`
 }
 
-// Dropped is a gap: events for which there was no room.
+// Dropped is a gap: events for which there was no room, in a sink of this stream or,
+// By proxy, in its reports, then counted since the proxy began.
 type Dropped struct {
 	Count int64     `json:"count"`
-	Since time.Time `json:"since"`
+	Since time.Time `json:"since,omitzero"`
+	By    string    `json:"by,omitempty"`
 }
 
 // Undeliverable is an event that a receiver does not take; the dead letters hold it.
