@@ -1,0 +1,126 @@
+package transcript
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/sallyport/sallyport/internal/record"
+)
+
+// lineExporter writes the events themselves, one on a line, with what is attached to
+// them decoded.
+type lineExporter struct{ out *bufio.Writer }
+
+// line is an event, and what is attached to it.
+type line struct {
+	record.Event
+	// Session that it is of: an export may hold several.
+	Session string `json:"session"`
+	// Rows of an output, of protocol "postgres"; a value is a text, or null.
+	Rows [][]*record.Text `json:"rows,omitempty"`
+	// Copy is the data of a COPY.
+	Copy []record.Text `json:"copy,omitempty"`
+	// Data is what a terminal was sent.
+	Data record.Text `json:"data,omitempty"`
+	// Unreadable says why an output has no rows.
+	Unreadable string `json:"unreadable,omitempty"`
+	// Block is an output that is not of protocol "postgres".
+	Block []byte `json:"block,omitempty"`
+}
+
+func (e *lineExporter) Session(events Events) error {
+	rows := map[int64]*record.Rows{}
+	start := record.Start{}
+	for {
+		event, err := events.Next()
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return errors.Join(err, e.out.Flush())
+		}
+		if event.Start != nil {
+			start = *event.Start
+		}
+		// They say how the event lies in its recording, not what happened.
+		event.Attached, event.Checksum = 0, 0
+		l := line{Event: event, Session: start.Session}
+		switch {
+		case event.Output != nil && start.Protocol == protocolPostgres:
+			l.attach(rows, *event.Output)
+		case event.Output != nil:
+			l.Block = event.Output.Block
+		case event.Result != nil:
+			delete(rows, event.Result.Operation)
+		case event.Terminal != nil:
+			l.Data = record.Text(event.Terminal.Data)
+		}
+		if err := e.write(l); err != nil {
+			return err
+		}
+	}
+}
+
+func (e *lineExporter) Close() error { return e.out.Flush() }
+
+// attach puts the rows that are whole with an output into its line, in place of the
+// bytes.
+func (l *line) attach(rows map[int64]*record.Rows, output record.Output) {
+	known := rows[output.Operation]
+	if known == nil {
+		known = &record.Rows{}
+		rows[output.Operation] = known
+	}
+	found, err := known.Add(output)
+	for _, row := range found {
+		if row.Copy != nil {
+			l.Copy = append(l.Copy, record.Text(row.Copy))
+			continue
+		}
+		values := make([]*record.Text, len(row.Values))
+		for i, value := range row.Values {
+			if value != nil {
+				values[i] = new(record.Text(value))
+			}
+		}
+		l.Rows = append(l.Rows, values)
+	}
+	output.Data = nil
+	l.Output = &output
+	if err != nil {
+		l.Unreadable = err.Error()
+	}
+}
+
+func (e *lineExporter) write(l line) error {
+	encoded, err := json.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("write event %d: %w", l.Sequence, err)
+	}
+	_, err = e.out.Write(append(ascii(encoded), '\n'))
+	return err
+}
+
+// ascii escapes what a terminal might obey, which in JSON stands in strings alone.
+func ascii(encoded []byte) []byte {
+	out := make([]byte, 0, len(encoded)+1)
+	for len(encoded) > 0 {
+		r, size := utf8.DecodeRune(encoded)
+		switch {
+		case unicode.IsPrint(r):
+			out = append(out, encoded[:size]...)
+		case r > 0xffff:
+			high, low := (r-0x10000)>>10+0xd800, (r-0x10000)&0x3ff+0xdc00
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		encoded = encoded[size:]
+	}
+	return out
+}
