@@ -112,6 +112,7 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 		p.status.watch(ctx)
 		return nil
 	})
+	group.Go(func() error { return watchProcessors(ctx) })
 	if o.grantFile == "" {
 		group.Go(func() error {
 			server.WatchIsolation(ctx, (&net.Dialer{}).DialContext, o.apiServerAddress, p.status.isolation)

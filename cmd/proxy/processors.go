@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/sallyport/sallyport/proxy/server"
+)
+
+// watchProcessors gives Go's scheduler what it needs, unless the environment says how
+// many processors that is.
+func watchProcessors(ctx context.Context) error {
+	if os.Getenv("GOMAXPROCS") != "" {
+		return nil
+	}
+	return (&server.Processors{Most: runtime.GOMAXPROCS(0), Used: processorTime, Set: runtime.GOMAXPROCS}).Watch(ctx)
+}
+
+// processorTime is what this process has used so far, user and system.
+func processorTime() (time.Duration, error) {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0, fmt.Errorf("read the processor time used: %w", err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()), nil
+}
