@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/control/controlpb"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/record/store/presigned"
 )
 
 // MaxSeal bounds the statements of one call to Seal, MaxPlaces the segments of one to
@@ -23,23 +25,10 @@ const (
 var ErrSealRefused = errors.New("the segment is not signed")
 
 // Places says where objects may be written, once.
-type Places struct {
-	Places []Place
-	// Addresses of the store, IP addresses: a proxy resolves nothing.
-	Addresses []string
-	// CABundle vouches for the store, PEM; empty is the system's.
-	CABundle []byte
-	// Expires is when the store begins to refuse.
-	Expires time.Time
-}
+type Places = presigned.Grant
 
-// Place is where one object is to be PUT, with these headers and no others.
-type Place struct {
-	// Name as in package store: "<session>/00000001.seg".
-	Name   string
-	URL    string
-	Header http.Header
-}
+// Place is where one object is to be PUT.
+type Place = presigned.Place
 
 // EncodePlaces puts places on the wire.
 func EncodePlaces(places Places) *controlpb.PlacesResponse {
@@ -47,11 +36,9 @@ func EncodePlaces(places Places) *controlpb.PlacesResponse {
 		Addresses: places.Addresses, CaBundle: places.CABundle, Expires: places.Expires.UnixNano(),
 	}
 	for _, place := range places.Places {
-		encoded := &controlpb.Place{Name: place.Name, Url: place.URL}
-		for name, values := range place.Header {
-			for _, value := range values {
-				encoded.Headers = append(encoded.Headers, &controlpb.Header{Name: name, Value: value})
-			}
+		encoded := &controlpb.Place{Name: place.Name, Url: place.URL, Check: place.Check}
+		for _, name := range slices.Sorted(maps.Keys(place.Headers)) {
+			encoded.Headers = append(encoded.Headers, &controlpb.Header{Name: name, Value: place.Headers[name]})
 		}
 		out.Places = append(out.Places, encoded)
 	}
@@ -62,9 +49,9 @@ func EncodePlaces(places Places) *controlpb.PlacesResponse {
 func DecodePlaces(in *controlpb.PlacesResponse) Places {
 	places := Places{Addresses: in.GetAddresses(), CABundle: in.GetCaBundle(), Expires: time.Unix(0, in.GetExpires())}
 	for _, place := range in.GetPlaces() {
-		decoded := Place{Name: place.GetName(), URL: place.GetUrl(), Header: http.Header{}}
+		decoded := Place{Name: place.GetName(), URL: place.GetUrl(), Check: place.GetCheck(), Headers: map[string]string{}}
 		for _, header := range place.GetHeaders() {
-			decoded.Header.Add(header.GetName(), header.GetValue())
+			decoded.Headers[header.GetName()] = header.GetValue()
 		}
 		places.Places = append(places.Places, decoded)
 	}

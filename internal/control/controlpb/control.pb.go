@@ -1846,7 +1846,7 @@ type PlacesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A place for each segment and for its signature.
 	Places []*Place `protobuf:"bytes,1,rep,name=places,proto3" json:"places,omitempty"`
-	// Where the store is, IP addresses: a proxy resolves nothing.
+	// Where the store is, "IP" or "IP:port": a proxy resolves nothing.
 	Addresses []string `protobuf:"bytes,2,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	// Who vouches for the store, PEM; empty is the system's.
 	CaBundle []byte `protobuf:"bytes,3,opt,name=ca_bundle,json=caBundle,proto3" json:"ca_bundle,omitempty"`
@@ -1918,9 +1918,12 @@ func (x *PlacesResponse) GetExpires() int64 {
 type Place struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "<session>/00000001.seg".
-	Name          string    `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Url           string    `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
-	Headers       []*Header `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty"`
+	Name    string    `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Url     string    `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	Headers []*Header `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty"`
+	// URL to GET the same object from, to tell an answer that was lost from another writer;
+	// empty if there is none.
+	Check         string `protobuf:"bytes,4,opt,name=check,proto3" json:"check,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1974,6 +1977,13 @@ func (x *Place) GetHeaders() []*Header {
 		return x.Headers
 	}
 	return nil
+}
+
+func (x *Place) GetCheck() string {
+	if x != nil {
+		return x.Check
+	}
+	return ""
 }
 
 type Header struct {
@@ -2175,11 +2185,12 @@ const file_control_proto_rawDesc = "" +
 	"\x06places\x18\x01 \x03(\v2\x1b.sallyport.control.v1.PlaceR\x06places\x12\x1c\n" +
 	"\taddresses\x18\x02 \x03(\tR\taddresses\x12\x1b\n" +
 	"\tca_bundle\x18\x03 \x01(\fR\bcaBundle\x12\x18\n" +
-	"\aexpires\x18\x04 \x01(\x03R\aexpires\"e\n" +
+	"\aexpires\x18\x04 \x01(\x03R\aexpires\"{\n" +
 	"\x05Place\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x126\n" +
-	"\aheaders\x18\x03 \x03(\v2\x1c.sallyport.control.v1.HeaderR\aheaders\"2\n" +
+	"\aheaders\x18\x03 \x03(\v2\x1c.sallyport.control.v1.HeaderR\aheaders\x12\x14\n" +
+	"\x05check\x18\x04 \x01(\tR\x05check\"2\n" +
 	"\x06Header\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value*U\n" +
