@@ -9,27 +9,30 @@ import (
 	"github.com/sallyport/sallyport/internal/record"
 )
 
-// One operation of a session as it is recorded: three events, one write.
-func BenchmarkOperation(b *testing.B) {
-	out, err := os.OpenFile(filepath.Join(b.TempDir(), "session.rec"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer out.Close()
-	w, err := record.NewFileWriter(out, start, time.Now)
+func BenchmarkAppend(b *testing.B) {
+	spool := filepath.Join(b.TempDir(), "s")
+	w, err := record.NewWriter(record.Options{Start: start, Spool: spool, Now: time.Now, Sealed: func(s record.Sealed) {
+		os.Remove(s.Journal)
+	}})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
+	n, reads := int64(0), []string{"public.pgbench_accounts"}
 	for b.Loop() {
-		if err := w.AppendLater(record.Event{Type: record.EventOperation, Operation: &record.Operation{ID: 1, Kind: "select", Text: "SELECT abalance FROM pgbench_accounts WHERE aid = 4242;"}}); err != nil {
+		n++
+		if err := w.AppendOperation(
+			&record.Operation{ID: n, Kind: "select", Text: "SELECT abalance FROM pgbench_accounts WHERE aid = 4242;", Reads: reads},
+			&record.Verdict{Operation: n, Effect: "Allow", Policy: "orders-read", Rule: "grant"},
+		); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := w.Append(record.Event{Type: record.EventVerdict, Verdict: &record.Verdict{Operation: 1, Effect: "Allow", Policy: "orders-read", Rule: "grant"}}); err != nil {
+		if err := w.AppendResult(&record.Result{Operation: n, Tag: "SELECT 1", Rows: 1, Bytes: 120}); err != nil {
 			b.Fatal(err)
 		}
-		if err := w.AppendLater(record.Event{Type: record.EventResult, Result: &record.Result{Operation: 1, Tag: "SELECT 1", Rows: 1, Bytes: 120}}); err != nil {
-			b.Fatal(err)
-		}
+	}
+	b.StopTimer()
+	if err := w.Close(); err != nil {
+		b.Fatal(err)
 	}
 }

@@ -4,145 +4,266 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
-// appendEvent appends the event as encoding/json writes it, and says no to one that it
-// leaves to encoding/json: of every operation's events, which are most of a recording,
-// those whose texts need no escaping. Reflection over them costs more than the write.
-func appendEvent(dst []byte, event *Event) ([]byte, bool) {
-	dst = append(dst, `{"seq":`...)
-	dst = strconv.AppendInt(dst, event.Sequence, 10)
-	dst = append(dst, `,"time":"`...)
-	dst = event.Time.AppendFormat(dst, time.RFC3339Nano)
-	dst = append(dst, `","type":"`...)
-	dst = append(dst, event.Type...)
-	dst = append(dst, '"')
-	switch {
-	case event.Type == EventOperation && event.Operation != nil:
-		return appendOperation(dst, event.Operation)
-	case event.Type == EventVerdict && event.Verdict != nil:
-		return appendVerdict(dst, event.Verdict)
-	case event.Type == EventResult && event.Result != nil:
-		return appendResult(dst, event.Result)
-	case event.Type == EventOutput && event.Output != nil:
-		return appendOutput(dst, event.Output)
-	}
-	return dst, false
+// encoder writes events as lines of JSON, by hand where a session has many of them:
+// reflection over an operation costs more than all the rest of recording it.
+type encoder struct {
+	line []byte
+	// stamp is the second of the newest event, as it is written.
+	second int64
+	stamp  []byte
+	names  []string
 }
 
-func appendOperation(dst []byte, o *Operation) ([]byte, bool) {
-	if !bare(o.Kind) || !bare(string(o.Text)) {
-		return dst, false
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// begin opens the line of an event.
+func (e *encoder) begin(sequence int64, at time.Time, kind EventType) {
+	e.line = append(e.line[:0], `{"seq":`...)
+	e.line = strconv.AppendInt(e.line, sequence, 10)
+	e.line = append(e.line, `,"time":"`...)
+	e.time(at)
+	e.line = append(e.line, `","type":"`...)
+	e.line = append(e.line, kind...)
+	e.line = append(e.line, '"')
+}
+
+// time is RFC 3339 in UTC with six digits of the second, which change most.
+func (e *encoder) time(at time.Time) {
+	if second := at.Unix(); second != e.second || len(e.stamp) == 0 {
+		e.second, e.stamp = second, at.UTC().AppendFormat(e.stamp[:0], "2006-01-02T15:04:05.")
 	}
-	dst = append(dst, `,"operation":{"id":`...)
-	dst = strconv.AppendInt(dst, o.ID, 10)
-	dst = appendString(dst, `,"kind":"`, o.Kind)
-	dst = appendString(dst, `,"text":"`, string(o.Text))
+	e.line = append(e.line, e.stamp...)
+	micros := at.Nanosecond() / 1000
+	for unit := 100_000; unit > 0; unit /= 10 {
+		e.line = append(e.line, byte('0'+micros/unit%10))
+	}
+	e.line = append(e.line, 'Z')
+}
+
+func (e *encoder) end() { e.line = append(e.line, '}', '\n') }
+
+func (e *encoder) operation(o *Operation) {
+	e.number(`,"operation":{"id":`, o.ID)
+	e.text(`,"kind":`, o.Kind, maxAttribute)
+	e.bytes(`,"text":`, o.Text)
 	for i, value := range o.Values {
-		if !bare(string(value)) {
-			return dst, false
-		}
-		prefix := `,"`
+		prefix := `,`
 		if i == 0 {
-			prefix = `,"values":["`
+			prefix = `,"values":[`
 		}
-		dst = appendString(dst, prefix, string(value))
+		e.bytes(prefix, value)
 	}
 	if len(o.Values) > 0 {
-		dst = append(dst, ']')
+		e.line = append(e.line, ']')
 	}
+	e.list(`,"reads":[`, o.Reads)
+	e.list(`,"writes":[`, o.Writes)
 	if o.More {
-		dst = append(dst, `,"more":true`...)
+		e.line = append(e.line, `,"more":true`...)
 	}
-	return append(dst, "}}"...), true
+	e.line = append(e.line, '}')
 }
 
-func appendVerdict(dst []byte, v *Verdict) ([]byte, bool) {
-	if !bare(v.Effect) || !bare(v.Policy) || !bare(v.Rule) || !bare(v.Message) {
-		return dst, false
+func (e *encoder) list(prefix string, names []string) {
+	if len(names) == 0 {
+		return
 	}
-	dst = append(dst, `,"verdict":{"operation":`...)
-	dst = strconv.AppendInt(dst, v.Operation, 10)
-	dst = appendString(dst, `,"effect":"`, v.Effect)
-	dst = appendString(dst, `,"policy":"`, v.Policy)
-	dst = appendString(dst, `,"rule":"`, v.Rule)
+	for _, name := range names[:min(len(names), maxNames)] {
+		e.text(prefix, name, maxAttribute)
+		prefix = ","
+	}
+	e.line = append(e.line, ']')
+}
+
+func (e *encoder) verdict(v *Verdict) {
+	e.number(`,"verdict":{"operation":`, v.Operation)
+	e.text(`,"effect":`, v.Effect, maxAttribute)
+	e.text(`,"policy":`, v.Policy, maxAttribute)
+	e.text(`,"rule":`, v.Rule, maxAttribute)
 	if v.Message != "" {
-		dst = appendString(dst, `,"message":"`, v.Message)
+		e.text(`,"message":`, v.Message, maxMessage)
 	}
-	return append(dst, "}}"...), true
+	e.line = append(e.line, '}')
 }
 
-func appendResult(dst []byte, r *Result) ([]byte, bool) {
-	if !bare(r.Tag) || !bare(r.Error) || len(r.Masked) > 0 {
-		return dst, false
-	}
-	dst = append(dst, `,"result":{"operation":`...)
-	dst = strconv.AppendInt(dst, r.Operation, 10)
+func (e *encoder) result(r *Result) {
+	e.number(`,"result":{"operation":`, r.Operation)
 	if r.Tag != "" {
-		dst = appendString(dst, `,"tag":"`, r.Tag)
+		e.text(`,"tag":`, r.Tag, maxAttribute)
 	}
 	if r.Rows != 0 {
-		dst = append(dst, `,"rows":`...)
-		dst = strconv.AppendInt(dst, r.Rows, 10)
+		e.number(`,"rows":`, r.Rows)
 	}
 	if r.Bytes != 0 {
-		dst = append(dst, `,"bytes":`...)
-		dst = strconv.AppendInt(dst, r.Bytes, 10)
+		e.number(`,"bytes":`, r.Bytes)
 	}
 	if r.Error != "" {
-		dst = appendString(dst, `,"error":"`, r.Error)
+		e.text(`,"error":`, r.Error, maxMessage)
 	}
-	return append(dst, "}}"...), true
+	e.counts(r.Masked)
+	e.line = append(e.line, '}')
 }
 
-func appendOutput(dst []byte, o *Output) ([]byte, bool) {
-	if len(o.Columns) > 0 {
-		return dst, false
+// counts are in the order of their names.
+func (e *encoder) counts(counts map[string]int64) {
+	if len(counts) == 0 {
+		return
 	}
-	dst = append(dst, `,"output":{"operation":`...)
-	dst = strconv.AppendInt(dst, o.Operation, 10)
+	e.names = e.names[:0]
+	for name := range counts {
+		e.names = append(e.names, name)
+	}
+	slices.Sort(e.names)
+	prefix := `,"masked":{`
+	for _, name := range e.names[:min(len(e.names), maxCounts)] {
+		e.text(prefix, name, maxAttribute)
+		e.number(":", counts[name])
+		prefix = ","
+	}
+	e.line = append(e.line, '}')
+}
+
+func (e *encoder) stream(s *Stream) {
+	e.number(`,"stream":{"operation":`, s.Operation)
+	e.number(`,"bytes":`, s.Bytes)
+	e.text(`,"sha256":`, s.SHA256, maxAttribute)
+	e.line = append(e.line, '}')
+}
+
+func (e *encoder) output(o *Output) {
+	e.number(`,"output":{"operation":`, o.Operation)
+	for i, column := range o.Columns {
+		prefix := `,{"name":`
+		if i == 0 {
+			prefix = `,"columns":[{"name":`
+		}
+		e.text(prefix, column.Name, maxColumn)
+		e.number(`,"type":`, int64(column.Type))
+		if column.Binary {
+			e.line = append(e.line, `,"binary":true`...)
+		}
+		e.line = append(e.line, '}')
+	}
+	if len(o.Columns) > 0 {
+		e.line = append(e.line, ']')
+	}
 	if o.Rows != 0 {
-		dst = append(dst, `,"rows":`...)
-		dst = strconv.AppendInt(dst, o.Rows, 10)
+		e.number(`,"rows":`, o.Rows)
 	}
 	if o.Bytes != 0 {
-		dst = append(dst, `,"bytes":`...)
-		dst = strconv.AppendInt(dst, o.Bytes, 10)
+		e.number(`,"bytes":`, o.Bytes)
 	}
-	if len(o.Data) > 0 {
-		dst = append(dst, `,"data":"`...)
-		dst = base64.StdEncoding.AppendEncode(dst, o.Data)
-		dst = append(dst, '"')
-	}
-	return append(dst, "}}"...), true
+	e.line = append(e.line, '}')
 }
 
-func appendString(dst []byte, before, text string) []byte {
-	dst = append(dst, before...)
-	dst = append(dst, text...)
-	return append(dst, '"')
+func (e *encoder) terminal(t *Terminal) {
+	e.number(`,"terminal":{"operation":`, t.Operation)
+	e.text(`,"kind":`, t.Kind, maxAttribute)
+	if t.Cols != 0 {
+		e.number(`,"cols":`, int64(t.Cols))
+	}
+	if t.Rows != 0 {
+		e.number(`,"rows":`, int64(t.Rows))
+	}
+	e.line = append(e.line, '}')
 }
 
-// bare says that JSON writes the text as it is.
-func bare(text string) bool {
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
+// attach announces the raw bytes that follow the line.
+func (e *encoder) attach(block []byte) {
+	if len(block) > 0 {
+		e.number(`,"attached":`, int64(len(block)))
+		e.number(`,"crc32c":`, int64(crc32.Checksum(block, castagnoli)))
+	}
+}
+
+func (e *encoder) number(prefix string, n int64) {
+	e.line = append(e.line, prefix...)
+	e.line = strconv.AppendInt(e.line, n, 10)
+}
+
+// text is a text that is cut, and says so, beyond most bytes. What is not UTF-8 in it
+// becomes U+FFFD.
+func (e *encoder) text(prefix, text string, most int) {
+	e.line = append(e.line, prefix...)
+	e.line = append(e.line, '"')
+	if len(text) > most {
+		e.line = append(appendEscaped(e.line, text[:most]), cutMark...)
+	} else {
+		e.line = appendEscaped(e.line, text)
+	}
+	e.line = append(e.line, '"')
+}
+
+// bytes is a text of any bytes.
+func (e *encoder) bytes(prefix string, text Text) {
+	e.line = append(e.line, prefix...)
+	switch {
+	case bare(string(text)):
+		e.line = append(e.line, '"')
+		e.line = append(e.line, text...)
+	case utf8.ValidString(string(text)):
+		e.line = append(e.line, '"')
+		e.line = appendEscaped(e.line, string(text))
+	default:
+		e.line = append(e.line, `{"base64":"`...)
+		e.line = base64.StdEncoding.AppendEncode(e.line, []byte(text))
+		e.line = append(e.line, `"}`...)
+		return
+	}
+	e.line = append(e.line, '"')
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendEscaped appends a text as it stands within a JSON string.
+func appendEscaped(dst []byte, text string) []byte {
+	if bare(text) {
+		return append(dst, text...)
+	}
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(text[i:])
+			dst = utf8.AppendRune(dst, r)
+			i += size
+			continue
 		}
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c == '\n':
+			dst = append(dst, `\n`...)
+		case c == '\t':
+			dst = append(dst, `\t`...)
+		case c < ' ':
+			dst = append(dst, `\u00`...)
+			dst = append(dst, hexDigits[c>>4], hexDigits[c&15])
+		default:
+			dst = append(dst, c)
+		}
+		i++
 	}
-	return true
+	return dst
 }
 
-// marshal appends the event by reflection.
-func marshal(buffer *bytes.Buffer, event *Event) error {
-	encoder := json.NewEncoder(buffer)
+// other writes an event of a type that a session has few of, from session.start to
+// session.end.
+func (e *encoder) other(event Event) error {
+	event = bounded(event)
+	text := bytes.NewBuffer(e.line[:0])
+	encoder := json.NewEncoder(text)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(event); err != nil {
-		return err
+	if err := encoder.Encode(&event); err != nil {
+		return fmt.Errorf("encode event %d: %w", event.Sequence, err)
 	}
-	// Encode ends the line.
-	buffer.Truncate(buffer.Len() - 1)
+	e.line = text.Bytes()
 	return nil
 }

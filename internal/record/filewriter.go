@@ -19,9 +19,6 @@ const flushSize = 256 << 10
 // lateBy is how long an event of AppendLater waits for one to be written with, at most.
 const lateBy = 100 * time.Millisecond
 
-// ErrClosed is an event for a recording that has its end.
-var ErrClosed = errors.New("the recording is closed")
-
 // FileWriter writes the recording of one session. When Append returns without an error,
 // out has taken every byte of it: with a file that is durability Process. After an
 // error nothing more is written. It is safe for concurrent use.

@@ -40,14 +40,14 @@ const (
 	MaxBlockColumns = 256
 )
 
-// encoder compresses blocks of all sessions of the process; its window is no larger
+// blockEncoder compresses blocks of all sessions of the process; its window is no larger
 // than a block.
-var encoder = sync.OnceValues(func() (*zstd.Encoder, error) {
+var blockEncoder = sync.OnceValues(func() (*zstd.Encoder, error) {
 	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(MaxBlock),
 		zstd.WithEncoderCRC(false), zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true))
 })
 
-var decoder = sync.OnceValues(func() (*zstd.Decoder, error) {
+var blockDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxBlock),
 		zstd.WithDecoderMaxWindow(MaxBlock), zstd.WithDecoderLowmem(true))
 })
@@ -57,7 +57,7 @@ func Compress(dst, block []byte) ([]byte, error) {
 	if len(block) > MaxBlock {
 		return dst, fmt.Errorf("a block of %d bytes, more than %d", len(block), MaxBlock)
 	}
-	e, err := encoder()
+	e, err := blockEncoder()
 	if err != nil {
 		return dst, fmt.Errorf("compress output: %w", err)
 	}
@@ -72,7 +72,7 @@ func (o *Output) Messages() ([]byte, error) {
 	if len(o.Data) == 0 {
 		return nil, nil
 	}
-	d, err := decoder()
+	d, err := blockDecoder()
 	if err != nil {
 		return nil, fmt.Errorf("decompress output: %w", err)
 	}

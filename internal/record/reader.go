@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"filippo.io/age"
@@ -18,6 +19,8 @@ type ReadOptions struct {
 // Reader reads a recording of any version event by event, and checks its chain on the
 // way. It holds one segment at a time.
 type Reader struct{}
+
+var errNotWritten = errors.New("not written yet")
 
 // Open reads the beginning of a session's recording.
 func Open(ctx context.Context, from store.Reader, session string, options ReadOptions) (*Reader, error) {

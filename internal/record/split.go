@@ -15,6 +15,10 @@ const (
 	maxAttribute  = 1 << 10
 	maxAttributes = 32
 	maxColumn     = 64
+	maxPath       = 4 << 10
+	// maxNames is how many relations an operation names in each of its two lists.
+	maxNames = 64
+	cutMark  = "… (cut)"
 	// maxCounts is as many as a policy can have masks.
 	maxCounts = 512
 )
@@ -46,7 +50,7 @@ func split(operation Operation) iter.Seq[Event] {
 			event := Event{Type: EventPart, Part: &now}
 			if first {
 				event = Event{Type: EventOperation, Operation: &Operation{
-					ID: operation.ID, Kind: clip(operation.Kind, maxAttribute),
+					ID: operation.ID, Kind: clip(operation.Kind, maxAttribute), Reads: operation.Reads, Writes: operation.Writes,
 					Text: now.Text, Values: now.Values, More: now.More,
 				}}
 			}
@@ -103,7 +107,7 @@ func take(text Text, n int) (head, tail Text) {
 // clip bounds a text that may be cut, and makes it UTF-8.
 func clip(text string, n int) string {
 	if len(text) > n {
-		text = text[:n] + "… (cut)"
+		text = text[:n] + cutMark
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
@@ -132,6 +136,10 @@ func bounded(event Event) Event {
 			output.Columns[i].Name = clip(output.Columns[i].Name, maxColumn)
 		}
 		event.Output = &output
+	case event.File != nil:
+		file := *event.File
+		file.Path, file.Op = clip(file.Path, maxPath), clip(file.Op, maxAttribute)
+		event.File = &file
 	case event.End != nil:
 		end := *event.End
 		end.Reason = clip(end.Reason, maxMessage)

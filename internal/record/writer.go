@@ -1,41 +1,375 @@
 package record
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"hash"
+
+	"os"
+	"path/filepath"
+	"sync"
 	"time"
 )
+
+const (
+	// defaultSegment is as many bytes of events as a segment has before it is sealed.
+	defaultSegment = 1 << 20
+	// journalCapacity is room for a header, a segment that is just not full, and one more
+	// event; a multiple of every page size.
+	journalCapacity = 2560 << 10
+)
+
+// ErrClosed is an event for a recording that has its end.
+var ErrClosed = errors.New("the recording is closed")
 
 // Writer writes the recording of one session. When Append returns without an error,
 // the journal has taken every event: it survives the process. After an error nothing
 // more is written. It is safe for concurrent use.
-type Writer struct{ options Options }
+type Writer struct {
+	options Options
 
-var errNotWritten = errors.New("not written yet")
+	mu      sync.Mutex
+	encoder encoder
+	// journal is the open segment, of these header and frames; nil before its first event.
+	journal *journal
+	// spare is the file of a journal that was sealed.
+	spare  *journal
+	header segmentHeader
+	frames []byte
+	// framed and hashed say how much of the open segment's events are in frames, and in open.
+	framed, hashed int
+	// open is the running hash that Head tells.
+	open hash.Hash
+
+	sequence int64
+	// segment is the newest that is sealed, previous its hash.
+	segment  int
+	previous Hash
+	// kind of the event whose line was begun; ended says that the last was session.end.
+	kind  EventType
+	ended bool
+	// durable says that Sync was called: from then on segments are sealed durably.
+	durable bool
+	failed  error
+	closed  bool
+}
 
 // NewWriter begins a recording with its session.start.
-func NewWriter(options Options) (*Writer, error) { return &Writer{options}, errNotWritten }
+func NewWriter(options Options) (*Writer, error) {
+	if err := errors.Join(CheckIdentifier(options.Start.Session), CheckIdentifier(options.Start.RequestUID)); err != nil {
+		return nil, err
+	}
+	if options.SegmentBytes <= 0 || options.SegmentBytes > defaultSegment {
+		options.SegmentBytes = defaultSegment
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Sealed == nil {
+		options.Sealed = func(Sealed) {}
+	}
+	if options.At == nil {
+		options.At = func(Point) error { return nil }
+	}
+	if err := emptyFolder(options.Spool); err != nil {
+		return nil, fmt.Errorf("begin the recording: %w", err)
+	}
+	w := &Writer{options: options, open: sha256.New()}
+	w.reopen()
+	start := boundedStart(options.Start)
+	if err := w.Append(Event{Type: EventStart, Start: &start}); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}
+
+func emptyFolder(path string) error {
+	if err := os.MkdirAll(path, 0o750); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(path)
+	if err == nil && len(entries) > 0 {
+		err = fmt.Errorf("%s holds %s: the session has been recorded before", path, entries[0].Name())
+	}
+	return err
+}
 
 // Append writes events. An operation of any length becomes as many as it takes;
 // EventEnd closes.
-func (w *Writer) Append(events ...Event) error { return errNotWritten }
+func (w *Writer) Append(events ...Event) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range events {
+		if err := w.append(&events[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // AppendOperation writes an operation, with its verdict where that is known already.
-func (w *Writer) AppendOperation(operation *Operation, verdict *Verdict) error { return errNotWritten }
+func (w *Writer) AppendOperation(operation *Operation, verdict *Verdict) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.operation(operation, verdict)
+}
 
 // AppendResult writes a result.
-func (w *Writer) AppendResult(result *Result) error { return errNotWritten }
+func (w *Writer) AppendResult(result *Result) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.begin(EventResult); err != nil {
+		return err
+	}
+	w.encoder.result(result)
+	return w.end(nil)
+}
+
+func (w *Writer) append(event *Event) error {
+	if event.Type == EventOperation && event.Operation != nil {
+		return w.operation(event.Operation, event.Verdict)
+	}
+	if err := w.begin(event.Type); err != nil {
+		return err
+	}
+	e := &w.encoder
+	var block []byte
+	switch {
+	case event.Verdict != nil:
+		e.verdict(event.Verdict)
+	case event.Result != nil:
+		e.result(event.Result)
+	case event.Stream != nil:
+		e.stream(event.Stream)
+	case event.Output != nil:
+		block = event.Output.Block
+		e.output(event.Output)
+	case event.Terminal != nil:
+		block = event.Terminal.Data
+		e.terminal(event.Terminal)
+	default:
+		return w.rare(*event)
+	}
+	return w.end(block)
+}
+
+// operation writes an operation in as many events as it takes.
+func (w *Writer) operation(operation *Operation, verdict *Verdict) error {
+	if !whole(operation) {
+		return w.parts(*operation, verdict)
+	}
+	if err := w.begin(EventOperation); err != nil {
+		return err
+	}
+	w.encoder.operation(operation)
+	if verdict != nil {
+		w.encoder.verdict(verdict)
+	}
+	return w.end(nil)
+}
+
+func (w *Writer) parts(operation Operation, verdict *Verdict) error {
+	for event := range split(operation) {
+		if err := w.begin(event.Type); err != nil {
+			return err
+		}
+		if event.Type == EventOperation {
+			w.encoder.operation(event.Operation)
+			if err := w.end(nil); err != nil {
+				return err
+			}
+		} else if err := w.rare(event); err != nil {
+			return err
+		}
+	}
+	if verdict == nil {
+		return nil
+	}
+	if err := w.begin(EventVerdict); err != nil {
+		return err
+	}
+	w.encoder.verdict(verdict)
+	return w.end(nil)
+}
+
+// begin opens the next event's line, and the segment if it is the first there.
+func (w *Writer) begin(kind EventType) error {
+	switch {
+	case w.failed != nil:
+		return w.failed
+	case w.ended:
+		return ErrClosed
+	}
+	now := w.options.Now().UTC().Truncate(time.Microsecond)
+	if w.journal == nil {
+		if err := w.create(now); err != nil {
+			return w.fail(err)
+		}
+	}
+	w.kind = kind
+	w.encoder.begin(w.sequence+1, now, kind)
+	return nil
+}
+
+// end closes the line, and has the journal take it.
+func (w *Writer) end(block []byte) error {
+	w.encoder.attach(block)
+	w.encoder.end()
+	return w.take(block)
+}
+
+// rare writes the event whose line was begun, by reflection.
+func (w *Writer) rare(event Event) error {
+	event.Sequence, event.Time = w.sequence+1, w.options.Now().UTC().Truncate(time.Microsecond)
+	if err := w.encoder.other(event); err != nil {
+		return w.fail(err)
+	}
+	return w.take(nil)
+}
+
+func (w *Writer) take(block []byte) error {
+	if len(w.encoder.line) > maxLine || len(block) > MaxBlock {
+		return w.fail(fmt.Errorf("event %d takes %d bytes and %d attached, more than %d and %d",
+			w.sequence+1, len(w.encoder.line), len(block), maxLine, MaxBlock))
+	}
+	before := w.journal.used
+	err := w.journal.append(w.encoder.line, block)
+	if w.journal.used > before { // it is there, whatever failed after that
+		w.sequence++
+		w.ended = w.kind == EventEnd
+	}
+	if err != nil {
+		return w.fail(err)
+	}
+	if len(w.journal.events())-w.framed >= frameSize {
+		if err := w.frame(); err != nil {
+			return w.fail(err)
+		}
+	}
+	if len(w.journal.events()) >= w.options.SegmentBytes {
+		if err := w.seal(); err != nil {
+			return w.fail(err)
+		}
+	}
+	return nil
+}
+
+// fail latches: what follows a torn line could not be read.
+func (w *Writer) fail(err error) error {
+	w.failed = fmt.Errorf("write the recording: %w", err)
+	return w.failed
+}
+
+// create begins the next segment.
+func (w *Writer) create(now time.Time) error {
+	w.header = segmentHeader{
+		Format: segmentFormat, Version: Version, RequestUID: w.options.Start.RequestUID, Session: w.options.Start.Session,
+		Segment: w.segment + 1, First: w.sequence + 1, Time: now, Previous: w.previous.String(),
+	}
+	path, spare := filepath.Join(w.options.Spool, journalName(w.header.Segment)), w.spare
+	var err error
+	if w.spare = nil; spare != nil {
+		w.journal, err = spare.reuse(path, w.header.line())
+	} else {
+		w.journal, err = createJournal(path, w.header.line(), journalCapacity, w.options.At)
+	}
+	return err
+}
 
 // Sync returns when what was appended before has survived the node.
-func (w *Writer) Sync() error { return errNotWritten }
+func (w *Writer) Sync() error {
+	w.mu.Lock()
+	if !w.durable && w.failed == nil {
+		w.durable = true
+		if err := syncFiles(w.options.Spool); err != nil {
+			_ = w.fail(err)
+		}
+	}
+	journal, failed, used := w.journal, w.failed, 0
+	if journal != nil {
+		used = journal.used
+	}
+	w.mu.Unlock()
+	if errors.Is(failed, ErrClosed) || failed == nil && journal == nil {
+		return nil
+	}
+	if failed != nil {
+		return failed
+	}
+	if err := journal.sync(used); err != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.fail(fmt.Errorf("sync: %w", err))
+	}
+	return nil
+}
 
 // Rotate seals the open segment, if it has events.
-func (w *Writer) Rotate() error { return errNotWritten }
+func (w *Writer) Rotate() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failed != nil || w.journal == nil {
+		return w.failed
+	}
+	if err := w.seal(); err != nil {
+		return w.fail(err)
+	}
+	return nil
+}
 
 // Due says that the open segment's oldest event is older than SegmentAge.
-func (w *Writer) Due(now time.Time) bool { return false }
+func (w *Writer) Due(now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.journal != nil && w.options.SegmentAge > 0 && now.Sub(w.header.Time) >= w.options.SegmentAge
+}
 
 // Head says how far the recording goes.
-func (w *Writer) Head() Head { return Head{} }
+func (w *Writer) Head() Head {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.journal != nil {
+		err := guarded(func() error {
+			events := w.journal.events()
+			w.open.Write(events[w.hashed:])
+			w.hashed = len(events)
+			return nil
+		})
+		if err != nil && w.failed == nil {
+			_ = w.fail(err)
+		}
+	}
+	return Head{
+		Session: w.options.Start.Session, Sequence: w.sequence,
+		Hash: hex.EncodeToString(w.open.Sum(nil)), Complete: w.ended,
+	}
+}
 
-// Close seals what is open, and frees what the writer holds.
-func (w *Writer) Close() error { return errNotWritten }
+// Close seals what is open, also after a failure, and frees what the writer holds. The
+// error is the first that there was.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	if w.journal != nil {
+		if err := w.seal(); err != nil && w.failed == nil {
+			_ = w.fail(err)
+		}
+	}
+	if w.spare != nil {
+		if err := w.spare.remove(); err != nil && w.failed == nil {
+			_ = w.fail(err)
+		}
+	}
+	w.frames, w.encoder, w.spare = nil, encoder{}, nil
+	if w.failed != nil {
+		return w.failed
+	}
+	w.failed = ErrClosed
+	return nil
+}

@@ -1,0 +1,150 @@
+package record
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// frame compresses the open segment's events that are in no frame yet, a whole frame at
+// least: so no event waits for all of a segment.
+func (w *Writer) frame() error {
+	return guarded(func() error {
+		events, err := w.journal.events(), error(nil)
+		for len(events)-w.framed >= frameSize && err == nil {
+			w.frames, err = appendFrame(w.frames, events[w.framed:w.framed+frameSize])
+			w.framed += frameSize
+		}
+		return err
+	})
+}
+
+// seal closes the open segment, puts it in its journal's place, and hands it over. Only
+// then can there be another journal, whose header holds this segment's hash.
+func (w *Writer) seal() error {
+	if len(w.journal.events()) == 0 {
+		return w.discard()
+	}
+	if err := w.options.At(PointSeal); err != nil {
+		return err
+	}
+	if err := w.frame(); err != nil {
+		return err
+	}
+	if err := guarded(func() (err error) {
+		if rest := w.journal.events()[w.framed:]; len(rest) > 0 {
+			w.frames, err = appendFrame(w.frames, rest)
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	sealed, err := closeSegment(w.header, w.frames, w.sequence, w.ended, w.options.Recipients)
+	if err != nil {
+		return err
+	}
+	sealed.Journal = w.journal.path
+	kept, err := keepSealed(sealed, w.journal.mapped, w.durable, w.options.At)
+	if kept == not && !w.closed {
+		return err
+	}
+	// Also where the spool is full: the store may not be.
+	w.segment, w.previous = sealed.Segment, segmentHash(sealed.Content)
+	w.frames = w.frames[:0]
+	if spare := w.journal.path + temporarySuffix; kept == swapped {
+		w.journal.path, w.spare = spare, w.journal
+	} else {
+		err = errors.Join(err, w.journal.close())
+	}
+	w.journal = nil
+	w.reopen()
+	w.options.Sealed(sealed)
+	return errors.Join(err, w.options.At(PointSealed))
+}
+
+// discard removes a journal of no events.
+func (w *Writer) discard() error {
+	err := w.journal.remove()
+	w.journal = nil
+	return err
+}
+
+// reopen begins the hash of a segment's events anew.
+func (w *Writer) reopen() {
+	w.open.Reset()
+	w.open.Write([]byte(openDomain))
+	w.open.Write(w.previous[:])
+	w.framed, w.hashed = 0, 0
+}
+
+// sealedLine is the first line of a journal whose segment is sealed; the object follows.
+type sealedLine struct {
+	Sealed Statement `json:"sealed"`
+}
+
+// keeping says how a sealed segment came to its place in the spool.
+type keeping int
+
+const (
+	not keeping = iota
+	replaced
+	// swapped leaves the journal's file under the temporary name.
+	swapped
+)
+
+// keepSealed puts a sealed segment in its journal's place, in one step: with encryption
+// no other process could seal it to the same bytes again. Where swap is wanted, and the
+// filesystem can, the journal's file is kept.
+func keepSealed(sealed Sealed, swap, durable bool, at func(Point) error) (kept keeping, err error) {
+	temporary := sealed.Journal + temporarySuffix
+	if err := writeSealed(temporary, sealed, durable, at); err != nil {
+		return not, errors.Join(err, os.Remove(temporary))
+	}
+	if err := at(PointSealRename); err != nil {
+		return not, errors.Join(err, os.Remove(temporary))
+	}
+	kept = replaced
+	if swap && exchange(temporary, sealed.Journal) {
+		kept = swapped
+	} else if err := os.Rename(temporary, sealed.Journal); err != nil {
+		return not, errors.Join(err, os.Remove(temporary))
+	}
+	if durable {
+		err = syncFolder(filepath.Dir(sealed.Journal))
+	}
+	return kept, err
+}
+
+func writeSealed(path string, sealed Sealed, durable bool, at func(Point) error) (err error) {
+	if err := at(PointSealWrite); err != nil {
+		return err
+	}
+	line, err := json.Marshal(sealedLine{sealed.Statement})
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, journalMode) //nolint:gosec // the spool's
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if _, err := file.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	if _, err := file.Write(sealed.Content); err != nil {
+		return err
+	}
+	if !durable {
+		return nil
+	}
+	if err := at(PointSealSync); err != nil {
+		return err
+	}
+	return file.Sync()
+}
+
+const temporarySuffix = ".new"
+
+func journalName(segment int) string { return fmt.Sprintf("journal-%08d", segment) }
