@@ -1,0 +1,252 @@
+// Package s3test starts throwaway S3 servers for tests: versitygw, a real one, on a
+// free port of 127.0.0.1, over TLS unless asked otherwise, with its buckets as folders
+// of a temporary directory. Fronts put faults between a client and it.
+package s3test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+)
+
+// Options of a server. The zero value is a server with TLS.
+type Options struct {
+	// Plain turns TLS off.
+	Plain bool
+	// ServerNames are names of the certificate beside localhost and 127.0.0.1.
+	ServerNames []string
+}
+
+// Server is a running S3 server. Its methods are safe for concurrent use.
+type Server struct {
+	// Endpoint is the URL: "https://127.0.0.1:1234".
+	Endpoint string
+	// Address is where it listens: "127.0.0.1:1234".
+	Address string
+	Region  string
+	// AccessKey and SecretKey may do everything.
+	AccessKey, SecretKey string
+	// CAPEM vouches for the server and its fronts; nil without TLS.
+	CAPEM []byte
+
+	program, root string
+	certificate   *tls.Certificate
+	client        *http.Client
+
+	mu      sync.Mutex
+	process *process
+}
+
+// ErrMissing says that there is no S3 server to start.
+var ErrMissing = errors.New("no versitygw found: run `make s3` (hack/s3/build.sh), or set VERSITYGW to the program")
+
+const (
+	accessKey = "throwaway"
+	secretKey = "throwaway secret" // of servers that live as long as a test, on loopback
+	timeout   = 30 * time.Second
+)
+
+// Start runs a server until the test ends. Without versitygw the test fails, or is
+// skipped where SALLYPORT_ALLOW_MISSING is 1.
+func Start(t testing.TB, options Options) *Server {
+	t.Helper()
+	s, err := Run(options)
+	if errors.Is(err, ErrMissing) && os.Getenv("SALLYPORT_ALLOW_MISSING") == "1" {
+		t.Skipf("SALLYPORT_ALLOW_MISSING=1: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the last lines of versitygw's log:\n%s", s.logTail())
+		}
+		s.Close()
+	})
+	return s
+}
+
+// Run starts a server for callers without a test, such as TestMain; they Close it.
+func Run(options Options) (*Server, error) {
+	program, err := find()
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.MkdirTemp("", "sallyport-s3-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Region: "us-east-1", AccessKey: accessKey, SecretKey: secretKey, program: program, root: root}
+	if err := s.create(options); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// find looks for what hack/s3/build.sh builds; the newest, if there are several.
+func find() (string, error) {
+	if program := os.Getenv("VERSITYGW"); program != "" {
+		return program, nil
+	}
+	cache := os.Getenv("SALLYPORT_CACHE")
+	if cache == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", ErrMissing, err)
+		}
+		cache = filepath.Join(user, "sallyport")
+	}
+	found, _ := filepath.Glob(filepath.Join(cache, "s3", "v*", "versitygw"))
+	if len(found) == 0 {
+		return "", ErrMissing
+	}
+	return slices.Max(found), nil
+}
+
+// create lays out the folders and starts the server. A port can be lost between
+// finding and binding it: then the next one is tried.
+func (s *Server) create(options Options) error {
+	for _, folder := range []string{s.data(), s.versions()} {
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			return err
+		}
+	}
+	scheme, pool := "http", x509.NewCertPool()
+	if !options.Plain {
+		scheme = "https"
+		if err := s.certify(options.ServerNames); err != nil {
+			return err
+		}
+		pool.AppendCertsFromPEM(s.CAPEM)
+	}
+	s.client = &http.Client{Timeout: timeout, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	var err error
+	for range 5 {
+		if s.Address, err = freeAddress(); err != nil {
+			return err
+		}
+		s.Endpoint = scheme + "://" + s.Address
+		if err = s.Start(); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// Stop kills the server; what it has stored stays.
+func (s *Server) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process != nil {
+		s.process.kill()
+		s.process = nil
+	}
+}
+
+// Start starts a stopped server at the same address, and waits until it answers.
+func (s *Server) Start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process != nil {
+		return nil
+	}
+	arguments := []string{"--port", s.Address, "--region", s.Region, "--access", s.AccessKey, "--secret", s.SecretKey, "--quiet"}
+	if s.certificate != nil {
+		arguments = append(arguments, "--cert", s.file("server.crt"), "--key", s.file("server.key"))
+	}
+	p, err := start(s.program, s.file("log"), append(arguments, "posix", "--versioning-dir", s.versions(), s.data())...)
+	if err != nil {
+		return fmt.Errorf("start versitygw: %w", err)
+	}
+	s.process = p
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	if err := s.awaitReady(ctx); err != nil {
+		p.kill()
+		s.process = nil
+		return fmt.Errorf("start versitygw: %w; its log:\n%s", err, s.logTail())
+	}
+	return nil
+}
+
+// awaitReady asks until there is an answer, whatever it says.
+func (s *Server) awaitReady(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Endpoint, nil)
+		if err != nil {
+			return err
+		}
+		if response, err := s.client.Do(request); err == nil {
+			return response.Body.Close()
+		}
+		select {
+		case <-s.process.done:
+			return errors.New("it ended at once")
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// Close stops the server and removes everything that it left.
+func (s *Server) Close() {
+	s.Stop()
+	_ = os.RemoveAll(s.root)
+}
+
+// Bucket makes a bucket; one with object lock is versioned too.
+func (s *Server) Bucket(t testing.TB, name string, lock bool) {
+	t.Helper()
+	if err := s.Client(t).MakeBucket(t.Context(), name, minio.MakeBucketOptions{Region: s.Region, ObjectLocking: lock}); err != nil {
+		t.Fatalf("make bucket %s: %v", name, err)
+	}
+}
+
+// Client is a client of the server with all rights, to look behind a store's back.
+func (s *Server) Client(t testing.TB) *minio.Client {
+	t.Helper()
+	client, err := minio.New(s.Address, &minio.Options{
+		Creds:  credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""),
+		Secure: s.certificate != nil, Region: s.Region, Transport: s.client.Transport, MaxRetries: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func (s *Server) data() string            { return s.file("data") }
+func (s *Server) versions() string        { return s.file("versions") }
+func (s *Server) file(name string) string { return filepath.Join(s.root, name) }
+
+func (s *Server) logTail() string {
+	content, _ := os.ReadFile(s.file("log"))
+	return strings.ToValidUTF8(string(content[max(0, len(content)-4096):]), "?")
+}
+
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String(), nil
+}
