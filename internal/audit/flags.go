@@ -47,7 +47,7 @@ func (f *Flags) Open(options Options) (*Stream, error) {
 		return nil, errors.New("--audit-spool-mib, --audit-file-mib and --audit-file-keeps must be at least 1")
 	}
 	if options.RetryFirst == 0 {
-		options.RetryFirst, options.RetryMost = time.Second, time.Minute
+		options.RetryFirst, options.RetryMost, options.Grace = time.Second, time.Minute, 3*time.Second
 	}
 	metrics, err := newMetrics(options.Metrics)
 	if err != nil {
@@ -138,8 +138,8 @@ func (s *Stream) addWebhook(to *endpoint, spool string, limit int64) error {
 	name := "webhook:" + to.url.Host
 	w := &webhook{
 		name: name, endpoint: to, tell: func(e Event) { s.Emit(e) }, now: s.options.Now,
-		backoff: backoff{first: s.options.RetryFirst, most: s.options.RetryMost},
-		count:   s.metrics.of(name), log: s.options.Log.WithValues("sink", name),
+		backoff: backoff{first: s.options.RetryFirst, most: s.options.RetryMost}, grace: s.options.Grace,
+		count: s.metrics.of(name), log: s.options.Log.WithValues("sink", name),
 	}
 	w.dead.file = file{path: filepath.Join(dir, "dead-letters.jsonl"), limit: maxDeadLetters, keep: 1}
 	if err := w.openLanes(dir, limit, func(write func([]entry) (int, error)) *pump { return s.newPump(name, write) }); err != nil {

@@ -25,9 +25,10 @@ type Options struct {
 	Metrics prometheus.Registerer
 	Now     func() time.Time
 	Log     logr.Logger
-	// Retry is the first and the longest wait of a sink that failed; by default 1 s
-	// and 1 min.
-	RetryFirst, RetryMost time.Duration
+	// RetryFirst and RetryMost are the first and the longest wait of a sink that failed,
+	// by default 1 s and 1 min; Grace is how long a webhook's spool is still delivered
+	// at the end, by default 3 s.
+	RetryFirst, RetryMost, Grace time.Duration
 }
 
 // output is one sink of a stream.

@@ -19,8 +19,6 @@ const (
 	lanes = 4
 	// giveUp is when an event that an endpoint fails on is put with the dead letters.
 	giveUp = 72 * time.Hour
-	// drainGrace is how long what is spooled is still delivered at the end.
-	drainGrace = 3 * time.Second
 )
 
 // webhook delivers to one endpoint, over a spool a lane.
@@ -28,12 +26,14 @@ type webhook struct {
 	name     string
 	endpoint *endpoint
 	backoff  backoff
-	lanes    []*lane
-	dead     deadLetters
-	tell     func(Event)
-	now      func() time.Time
-	count    counters
-	log      logr.Logger
+	// grace is how long what is spooled is still delivered at the end.
+	grace time.Duration
+	lanes []*lane
+	dead  deadLetters
+	tell  func(Event)
+	now   func() time.Time
+	count counters
+	log   logr.Logger
 }
 
 type lane struct {
@@ -81,7 +81,7 @@ func (w *webhook) run(ctx context.Context) {
 	}
 	pumps.Wait()
 	close(drained)
-	timer := time.AfterFunc(drainGrace, cancel)
+	timer := time.AfterFunc(w.grace, cancel)
 	defer timer.Stop()
 	senders.Wait()
 	w.count.spooled.Set(float64(w.waiting()))
