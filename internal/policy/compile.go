@@ -8,7 +8,8 @@ import (
 	"github.com/sallyport/sallyport/internal/mask"
 )
 
-// Policy is a compiled AccessPolicy. It is immutable and safe for concurrent use.
+// Policy is a compiled AccessPolicy. It is safe for concurrent use, and never changes
+// but for what it remembers.
 type Policy struct {
 	name     string
 	grant    *postgresGrant
@@ -20,6 +21,8 @@ type Policy struct {
 	masks       *mask.Set
 	// maskedRelations are those with a masked column.
 	maskedRelations map[mask.Relation]bool
+	// memo is nil where nothing is worth remembering.
+	memo *memo
 }
 
 type rule struct {
@@ -35,7 +38,7 @@ func Compile(name string, spec v1alpha1.AccessPolicySpec) (*Policy, error) {
 		return nil, err
 	}
 	problems := check(spec)
-	p := &Policy{name: name, grant: newPostgresGrant(spec.Grant.Postgres)}
+	p := &Policy{name: name, grant: newPostgresGrant(spec.Grant.Postgres), memo: newMemo(spec.Rules)}
 	for _, r := range spec.Rules {
 		program, err := compile(actionEnvironment, "rules["+r.Name+"].when", r.When)
 		if err != nil {

@@ -9,6 +9,21 @@ import (
 // Decide judges one action. Hold and HoldCommit are answers too: the caller waits for
 // reviewers, before the operation runs or before its transaction commits.
 func (p *Policy) Decide(a Action, c Context) Decision {
+	if p.memo == nil {
+		return p.decide(a, c)
+	}
+	d, known, question := p.memo.recall(&a, &c)
+	if known {
+		return d
+	}
+	d = p.decide(a, c)
+	if question != "" {
+		p.memo.remember(question, d)
+	}
+	return d
+}
+
+func (p *Policy) decide(a Action, c Context) Decision {
 	d := Decision{Effect: v1alpha1.EffectDeny, Policy: p.name}
 	if a.Unknown != "" {
 		d.Rule, d.Message = RuleUnderstood, "not understood, so refused: "+a.Unknown

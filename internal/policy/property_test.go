@@ -16,7 +16,7 @@ import (
 var conditions = []string{
 	"true", "false", `action.kind == "select"`, `action.hasWhere`, `"public.orders" in action.writes`,
 	`action.relations.exists(r, r.startsWith("public."))`, `action.access[3].name == "x"`, `task.groups[0] == "engineering"`,
-	`session.inTransaction`, `action.columns.exists(c, c.use == "output")`, `action.opaque != ""`, `action.calls[0].definer`,
+	`session.inTransaction`, `session.user == "bob"`, `task.requester == "bob"`, `action.binds.exists(b, b.text == "7")`, `action.columns.exists(c, c.use == "output")`, `action.opaque != ""`, `action.calls[0].definer`,
 }
 
 func drawRules(t *rapid.T) []v1alpha1.Rule {
@@ -252,6 +252,42 @@ func FuzzCompile(f *testing.F) {
 		s.Review.AutoApprove = ""
 		if p, err := policy.Compile("p", s); err == nil {
 			p.Decide(action("update", "UPDATE", "public.orders"), context)
+		}
+	})
+}
+
+// drawSimilar is an action that differs from another in little, or in nothing.
+func drawSimilar(t *rapid.T, a policy.Action, c policy.Context) (policy.Action, policy.Context) {
+	switch rapid.IntRange(0, 6).Draw(t, "difference") {
+	case 0:
+		return drawAction(t), c
+	case 1:
+		c.Session.InTransaction = !c.Session.InTransaction
+	case 2:
+		a.HasWhere = !a.HasWhere
+	case 3:
+		a.Binds = []policy.Value{{Text: rapid.SampledFrom([]string{"7", "8"}).Draw(t, "bind")}}
+	case 4:
+		c.Session.User = rapid.SampledFrom([]string{"alice", "bob"}).Draw(t, "user")
+	case 5:
+		c.Task.Requester = rapid.SampledFrom([]string{"alice", "bob"}).Draw(t, "requester")
+	}
+	return a, c
+}
+
+func TestWhatIsRememberedIsWhatDecidingAnewSays(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		of := spec(drawRules(t)...)
+		if rapid.Bool().Draw(t, "masks") {
+			of = masked("", of.Rules...)
+		}
+		remembers, action, c := drawn(t, of), drawAction(t), drawContext(t)
+		for range rapid.IntRange(1, 12).Draw(t, "actions") {
+			action, c = drawSimilar(t, action, c)
+			if diff := cmp.Diff(drawn(t, of).Decide(action, c), remembers.Decide(action, c)); diff != "" {
+				t.Fatal(diff)
+			}
 		}
 	})
 }
