@@ -176,9 +176,11 @@ type Removed struct {
 	Message       string    `json:"message,omitempty"`
 }
 
-// Hold is a legal hold on recordings, of one request or of all of a policy's.
+// Hold is a legal hold on recordings: by the request's annotation; by a policy, for all
+// its requests; or by the operator's owners, in the ledger.
 type Hold struct {
 	Policy string `json:"policy,omitempty"`
+	Owners bool   `json:"owners,omitempty"`
 	Reason string `json:"reason,omitempty"`
 }
 
