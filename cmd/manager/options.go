@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/sallyport/sallyport/internal/approval"
+	"github.com/sallyport/sallyport/internal/audit"
 )
 
 type options struct {
@@ -23,6 +24,7 @@ type options struct {
 	workers          int
 	sweepInterval    time.Duration
 	lossOfLease      time.Duration
+	audit            audit.Flags
 }
 
 func (o *options) bind(flags *flag.FlagSet) {
@@ -37,6 +39,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.IntVar(&o.workers, "workers", 8, "requests worked on at once")
 	flags.DurationVar(&o.sweepInterval, "sweep-interval", time.Minute, "how often orphans are looked for")
 	flags.DurationVar(&o.lossOfLease, "lease-duration", 15*time.Second, "how long a dead leader's lease lasts")
+	o.audit.Bind(flags)
 }
 
 func (o *options) check() error {
