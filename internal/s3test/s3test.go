@@ -29,6 +29,8 @@ type Options struct {
 	Plain bool
 	// ServerNames are names of the certificate beside localhost and 127.0.0.1.
 	ServerNames []string
+	// Domain makes the server take "bucket.domain" for the bucket, too.
+	Domain string
 }
 
 // Server is a running S3 server. Its methods are safe for concurrent use.
@@ -43,9 +45,9 @@ type Server struct {
 	// CAPEM vouches for the server and its fronts; nil without TLS.
 	CAPEM []byte
 
-	program, root string
-	certificate   *tls.Certificate
-	client        *http.Client
+	program, root, domain string
+	certificate           *tls.Certificate
+	client                *http.Client
 
 	mu      sync.Mutex
 	process *process
@@ -90,7 +92,7 @@ func Run(options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Region: "us-east-1", AccessKey: accessKey, SecretKey: secretKey, program: program, root: root}
+	s := &Server{Region: "us-east-1", AccessKey: accessKey, SecretKey: secretKey, program: program, root: root, domain: options.Domain}
 	if err := s.create(options); err != nil {
 		s.Close()
 		return nil, err
@@ -168,6 +170,9 @@ func (s *Server) Start() error {
 	arguments := []string{"--port", s.Address, "--region", s.Region, "--access", s.AccessKey, "--secret", s.SecretKey, "--quiet"}
 	if s.certificate != nil {
 		arguments = append(arguments, "--cert", s.file("server.crt"), "--key", s.file("server.key"))
+	}
+	if s.domain != "" {
+		arguments = append(arguments, "--virtual-domain", s.domain)
 	}
 	p, err := start(s.program, s.file("log"), append(arguments, "posix", "--versioning-dir", s.versions(), s.data())...)
 	if err != nil {

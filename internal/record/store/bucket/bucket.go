@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/sallyport/sallyport/internal/record/store"
 	"github.com/sallyport/sallyport/internal/record/store/wire"
@@ -65,8 +67,14 @@ type Config struct {
 	Retry wire.Retry
 	// Idle bounds the wait for the next bytes; 0 is wire.DefaultIdle.
 	Idle time.Duration
+	// Dial replaces net.Dialer's DialContext.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Now is the clock; nil is the system's.
 	Now func() time.Time
+}
+
+func (c Config) transport() (*http.Transport, error) {
+	return wire.Transport(wire.Options{CABundle: c.CABundle, Idle: c.Idle, Dial: c.Dial})
 }
 
 // Bucket is the recordings of an installation. It is safe for concurrent use.
@@ -111,13 +119,16 @@ func Open(config Config) (*Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := wire.Transport(wire.Options{CABundle: config.CABundle, Idle: config.Idle})
+	transport, err := config.transport()
 	if err != nil {
 		return nil, err
 	}
-	credentials, closer := config.Credentials.build(config)
+	provider, closer, err := config.Credentials.provider(config)
+	if err != nil {
+		return nil, err
+	}
 	client, err := minio.NewCore(endpoint.Host, &minio.Options{
-		Creds: credentials, Secure: endpoint.Scheme == "https", Region: config.Region, BucketLookup: lookup, Transport: transport,
+		Creds: credentials.New(provider), Secure: endpoint.Scheme == "https", Region: config.Region, BucketLookup: lookup, Transport: transport,
 		MaxRetries: 1, // wire.Retry has a bound for each attempt, too
 	})
 	if err != nil {

@@ -10,13 +10,11 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
-
-	"github.com/sallyport/sallyport/internal/record/store/wire"
 )
 
 // Credentials are how requests to a store are signed. It prints as nothing.
 type Credentials struct {
-	provider func(Config) (credentials.Provider, func())
+	provider func(Config) (credentials.Provider, func(), error)
 }
 
 // The keys of a Secret that holds credentials.
@@ -32,17 +30,17 @@ const filesAge = time.Minute
 
 // Static are the values of a Secret; the session token may be empty.
 func Static(accessKeyID, secretAccessKey, sessionToken string) Credentials {
-	return Credentials{func(Config) (credentials.Provider, func()) {
+	return Credentials{func(Config) (credentials.Provider, func(), error) {
 		return &credentials.Static{Value: credentials.Value{
 			AccessKeyID: accessKeyID, SecretAccessKey: secretAccessKey, SessionToken: sessionToken, SignerType: credentials.SignatureV4,
-		}}, func() {}
+		}}, func() {}, nil
 	}}
 }
 
 // Files are a mounted Secret's files, named by its keys. A change is seen within a minute.
 func Files(folder string) Credentials {
-	return Credentials{func(config Config) (credentials.Provider, func()) {
-		return &files{folder: folder, now: config.Now}, func() {}
+	return Credentials{func(config Config) (credentials.Provider, func(), error) {
+		return &files{folder: folder, now: config.Now}, func() {}, nil
 	}}
 }
 
@@ -52,20 +50,14 @@ func Files(folder string) Credentials {
 // identity tokens are exchanged; the provider's own if empty. It is asked as the store
 // is: with its CA bundle, and bounds.
 func Workload(stsEndpoint string) Credentials {
-	return Credentials{func(config Config) (credentials.Provider, func()) {
-		// Cannot fail: Open has built one from the same bundle.
-		transport, err := wire.Transport(wire.Options{CABundle: config.CABundle, Idle: config.Idle})
+	return Credentials{func(config Config) (credentials.Provider, func(), error) {
+		transport, err := config.transport()
 		if err != nil {
-			transport = &http.Transport{}
+			return nil, nil, err
 		}
 		client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
-		return &credentials.IAM{Client: client, Endpoint: stsEndpoint, Region: config.Region}, transport.CloseIdleConnections
+		return &credentials.IAM{Client: client, Endpoint: stsEndpoint, Region: config.Region}, transport.CloseIdleConnections, nil
 	}}
-}
-
-func (c Credentials) build(config Config) (*credentials.Credentials, func()) {
-	provider, closer := c.provider(config)
-	return credentials.New(provider), closer
 }
 
 // String keeps a logger from looking inside.

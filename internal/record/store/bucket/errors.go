@@ -29,7 +29,7 @@ func (b *Bucket) explain(doing string, err error) error {
 	switch {
 	case said.Code == minio.NoSuchBucket:
 		return wrap(fmt.Errorf("there is no bucket %s: make it", b.config.Bucket))
-	case said.StatusCode == http.StatusNotFound:
+	case said.Code == minio.NoSuchKey || said.Code == minio.NoSuchVersion:
 		return wrap(fs.ErrNotExist)
 	case said.StatusCode == http.StatusPreconditionFailed:
 		return wrap(fs.ErrExist)

@@ -80,13 +80,27 @@ func (t *Task) Protect(ctx context.Context, retention Retention) error {
 
 // extend leaves a retention that ends later as it is.
 func (t *Task) extend(ctx context.Context, object minio.ObjectInfo, options minio.PutObjectOptions) error {
-	_, until, err := t.bucket.client.GetObjectRetention(ctx, t.bucket.config.Bucket, object.Key, object.VersionID)
-	if err == nil && until != nil && !until.Before(options.RetainUntilDate) {
-		return nil
+	has, err := t.retentionOf(ctx, object)
+	if err != nil || !has.Until.Before(options.RetainUntilDate) {
+		return err
 	}
 	return t.bucket.client.PutObjectRetention(ctx, t.bucket.config.Bucket, object.Key, minio.PutObjectRetentionOptions{
 		VersionID: object.VersionID, Mode: &options.Mode, RetainUntilDate: &options.RetainUntilDate,
 	})
+}
+
+// retentionOf is what keeps a version, as its header says: stores disagree about the
+// XML of GetObjectRetention.
+func (t *Task) retentionOf(ctx context.Context, object minio.ObjectInfo) (Retention, error) {
+	info, err := t.bucket.client.StatObject(ctx, t.bucket.config.Bucket, object.Key, minio.StatObjectOptions{VersionID: object.VersionID})
+	if err != nil {
+		return Retention{}, err
+	}
+	has := Retention{LegalHold: info.Metadata.Get("X-Amz-Object-Lock-Legal-Hold") == string(minio.LegalHoldEnabled)}
+	if until := info.Metadata.Get("X-Amz-Object-Lock-Retain-Until-Date"); until != "" {
+		has.Until, err = time.Parse(time.RFC3339, until)
+	}
+	return has, err
 }
 
 // Remove deletes all versions of all objects of the task: on a versioned bucket a
@@ -104,14 +118,10 @@ func (t *Task) Remove(ctx context.Context) error {
 	return errors.Join(err, held)
 }
 
-// held asks why an object could not be deleted.
+// held asks why a version could not be deleted.
 func (t *Task) held(ctx context.Context, object minio.ObjectInfo) bool {
-	hold, err := t.bucket.client.GetObjectLegalHold(ctx, t.bucket.config.Bucket, object.Key, minio.GetObjectLegalHoldOptions{VersionID: object.VersionID})
-	if err == nil && hold != nil && *hold == minio.LegalHoldEnabled {
-		return true
-	}
-	_, until, err := t.bucket.client.GetObjectRetention(ctx, t.bucket.config.Bucket, object.Key, object.VersionID)
-	return err == nil && until != nil && until.After(t.bucket.config.Now())
+	has, err := t.retentionOf(ctx, object)
+	return err == nil && (has.LegalHold || has.Until.After(t.bucket.config.Now()))
 }
 
 // versions calls do for every version of every object of the task; each with the
