@@ -28,6 +28,14 @@ type Expectation struct {
 	Identities []age.Identity
 }
 
+// heads are those that were reported of the session.
+func (e Expectation) heads() []Head {
+	if e.Head != nil {
+		return append(e.Heads[:len(e.Heads):len(e.Heads)], *e.Head)
+	}
+	return e.Heads
+}
+
 // Summary is what a verified recording holds.
 type Summary struct {
 	Header Header

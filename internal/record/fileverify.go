@@ -30,11 +30,15 @@ func VerifyFile(in io.Reader, expect Expectation) (Summary, error) {
 		}
 		summary.take(event)
 		summary.Head = reader.Head()
-		if expect.Head != nil && expect.Head.Sequence == event.Sequence {
-			if summary.Head.Hash != expect.Head.Hash {
+		for _, head := range expect.heads() {
+			if head.Sequence != event.Sequence {
+				continue
+			}
+			if summary.Head.Hash != head.Hash {
 				return summary, reader.corrupt(fmt.Sprintf("event %d is not the one whose hash was reported", event.Sequence))
 			}
 			summary.HeadChecked = true
+			summary.Heads++
 		}
 	}
 }
@@ -64,11 +68,16 @@ func (e Expectation) header(header Header) error {
 func (e Expectation) missing(summary Summary, err error) error {
 	var incomplete *IncompleteError
 	ended := err == nil || errors.As(err, &incomplete)
-	if !ended || e.Head == nil || summary.Head.Sequence >= e.Head.Sequence && (!e.Head.Complete || summary.Head.Complete) {
+	if !ended {
 		return err
 	}
-	return &CorruptError{
-		Kind: Truncate, Line: summary.Head.Sequence + 2, Event: summary.Head.Sequence + 1,
-		Reason: fmt.Sprintf("it ends after %d events, but %d were reported: events were lost or removed", summary.Head.Sequence, e.Head.Sequence),
+	for _, head := range e.heads() {
+		if summary.Head.Sequence < head.Sequence || head.Complete && !summary.Head.Complete {
+			return &CorruptError{
+				Kind: Truncate, Line: summary.Head.Sequence + 2, Event: summary.Head.Sequence + 1,
+				Reason: fmt.Sprintf("it ends after %d events, but %d were reported: events were lost or removed", summary.Head.Sequence, head.Sequence),
+			}
+		}
 	}
+	return err
 }

@@ -145,6 +145,9 @@ func writeSealed(path string, sealed Sealed, durable bool, at func(Point) error)
 	return file.Sync()
 }
 
-const temporarySuffix = ".new"
+const (
+	journalPrefix   = "journal-"
+	temporarySuffix = ".new"
+)
 
-func journalName(segment int) string { return fmt.Sprintf("journal-%08d", segment) }
+func journalName(segment int) string { return fmt.Sprintf("%s%08d", journalPrefix, segment) }
