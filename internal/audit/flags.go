@@ -43,7 +43,7 @@ func (f *Flags) Bind(flags *flag.FlagSet) {
 
 // Open makes the stream. Without a sink it takes events and does nothing.
 func (f *Flags) Open(options Options) (*Stream, error) {
-	if f.spoolMiB < 1 || f.fileMiB < 1 || f.fileKeeps < 1 {
+	if len(f.sinks) > 0 && (f.spoolMiB < 1 || f.fileMiB < 1 || f.fileKeeps < 1) {
 		return nil, errors.New("--audit-spool-mib, --audit-file-mib and --audit-file-keeps must be at least 1")
 	}
 	if options.RetryFirst == 0 {

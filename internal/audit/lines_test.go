@@ -176,7 +176,7 @@ func TestFlagsThatCannotBeMeantAreRefused(t *testing.T) {
 		"a webhook with a password":  {"--audit-sink=webhook:https://u:hunter2@siem.example/audit"},
 		"a secret that is not there": {"--audit-sink=webhook:https://siem.example", "--audit-webhook-secret-file=/nonexistent", "--audit-webhook-secret-file=/nonexistent2"},
 		"a spool that is read-only":  {"--audit-sink=webhook:https://siem.example", "--audit-spool-dir=/proc/audit"},
-		"a bound of nothing":         {"--audit-spool-mib=0"},
+		"a bound of nothing":         {"--audit-sink=stdout", "--audit-spool-mib=0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,12 +30,30 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 			Help: "Audit events that wait to be delivered.",
 		}, []string{"sink"}),
 	}
-	for _, collector := range []prometheus.Collector{m.events, m.spooled} {
-		if err := registry.Register(collector); err != nil {
-			return nil, fmt.Errorf("register the audit stream's metrics: %w", err)
-		}
+	var err error
+	if m.events, err = register(registry, m.events); err != nil {
+		return nil, err
+	}
+	if m.spooled, err = register(registry, m.spooled); err != nil {
+		return nil, err
 	}
 	return m, nil
+}
+
+// register gives the collector that counts: the one that is registered already, where a
+// process opens a second stream.
+func register[C prometheus.Collector](registry prometheus.Registerer, collector C) (C, error) {
+	err := registry.Register(collector)
+	var already prometheus.AlreadyRegisteredError
+	if errors.As(err, &already) {
+		if there, ok := already.ExistingCollector.(C); ok {
+			return there, nil
+		}
+	}
+	if err != nil {
+		return collector, fmt.Errorf("register the audit stream's metrics: %w", err)
+	}
+	return collector, nil
 }
 
 func (m *metrics) of(sink string) counters {
