@@ -28,6 +28,7 @@ import (
 	"github.com/sallyport/sallyport/internal/guard"
 	"github.com/sallyport/sallyport/internal/keys"
 	"github.com/sallyport/sallyport/internal/manifest"
+	"github.com/sallyport/sallyport/internal/stores"
 	"github.com/sallyport/sallyport/internal/target"
 )
 
@@ -57,18 +58,28 @@ func wire(ctx context.Context, mgr ctrl.Manager, w wiring) error {
 	if err != nil {
 		return err
 	}
-	if err := controllers(mgr, w, targets, admission); err != nil {
+	registry := stores.Registry{
+		Directory: stores.Directory{ConfigMaps: mgr.GetClient(), Secrets: mgr.GetAPIReader()},
+		Addresses: &stores.Addresses{Lookup: net.DefaultResolver, Now: time.Now},
+	}
+	buckets := &stores.Buckets{Directory: registry.Directory, Now: time.Now}
+	if err := controllers(mgr, w, targets, registry, admission); err != nil {
 		return err
 	}
 	provider := &taskaccessrequest.Provider{
 		Client: mgr.GetClient(), Uncached: mgr.GetAPIReader(), Targets: targets, Issuers: w.issuers, Now: time.Now,
+		RecordingKey: w.root.RecordingKey(), Stores: registry, Presign: buckets,
 	}
 	if err := provider.Watch(ctx, mgr.GetCache()); err != nil {
 		return err
 	}
+	told, err := tell(mgr, w, provider)
+	if err != nil {
+		return err
+	}
 	channel, err := controlserver.New(controlserver.Options{
 		Address: w.options.controlListen, Keys: w.root, Reviews: w.clients.AuthenticationV1().TokenReviews(),
-		Resolver: provider, Provider: provider, Log: mgr.GetLogger().WithName("control"), Now: time.Now,
+		Resolver: provider, Provider: told, Sealer: provider, Log: mgr.GetLogger().WithName("control"), Now: time.Now,
 	})
 	if err != nil {
 		return err
@@ -90,13 +101,13 @@ func wire(ctx context.Context, mgr ctrl.Manager, w wiring) error {
 	return health(mgr)
 }
 
-func controllers(mgr ctrl.Manager, w wiring, targets *target.Resolver, admission *guard.Guard) error {
+func controllers(mgr ctrl.Manager, w wiring, targets *target.Resolver, registry stores.Registry, admission *guard.Guard) error {
 	identities, err := w.options.identities()
 	if err != nil {
 		return err
 	}
 	requests := &taskaccessrequest.Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Targets: targets, Issuers: w.issuers, Guard: admission,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Targets: targets, Stores: registry, Issuers: w.issuers, Guard: admission,
 		Events: mgr.GetEventRecorder("taskaccessrequest"), Now: time.Now, MaxOpenPerPerson: w.options.maxOpenPerPerson,
 		Settings: manifest.Settings{
 			Image: w.options.proxyImage, Claim: w.options.claim,
@@ -114,7 +125,7 @@ func controllers(mgr ctrl.Manager, w wiring, targets *target.Resolver, admission
 	if err := reviews.SetupWithManager(mgr); err != nil {
 		return err
 	}
-	policies := &accesspolicy.Reconciler{Client: mgr.GetClient(), Events: mgr.GetEventRecorder("accesspolicy"), Now: time.Now}
+	policies := &accesspolicy.Reconciler{Client: mgr.GetClient(), Stores: registry, Events: mgr.GetEventRecorder("accesspolicy"), Now: time.Now}
 	if err := policies.SetupWithManager(mgr); err != nil {
 		return err
 	}
@@ -129,7 +140,7 @@ func controllers(mgr ctrl.Manager, w wiring, targets *target.Resolver, admission
 // task is made of; the manager may read them nowhere else.
 func proxyObjects(inProxies cache.ByObject, others map[client.Object]cache.ByObject) map[client.Object]cache.ByObject {
 	for _, object := range []client.Object{
-		&corev1.Pod{}, &corev1.Service{}, &corev1.ServiceAccount{},
+		&corev1.Pod{}, &corev1.Service{}, &corev1.ServiceAccount{}, &corev1.ConfigMap{},
 		&networkingv1.NetworkPolicy{}, &rbacv1.Role{}, &rbacv1.RoleBinding{},
 	} {
 		others[object] = inProxies

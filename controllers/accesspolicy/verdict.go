@@ -15,8 +15,9 @@ import (
 	"github.com/sallyport/sallyport/internal/policy"
 )
 
-// verdict says whether a policy can be enforced here, in the words of Ready.
-func verdict(p *v1alpha1.AccessPolicy) (status metav1.ConditionStatus, reason, message string) {
+// verdict says whether a policy can be enforced here, in the words of Ready. unusable is
+// why its recordings have no place to go, or empty.
+func verdict(p *v1alpha1.AccessPolicy, unusable string) (status metav1.ConditionStatus, reason, message string) {
 	_, err := policy.Compile(p.Name, p.Spec)
 	unsupported := &policy.UnsupportedError{}
 	switch {
@@ -24,6 +25,8 @@ func verdict(p *v1alpha1.AccessPolicy) (status metav1.ConditionStatus, reason, m
 		return metav1.ConditionFalse, v1alpha1.ReasonUnsupported, err.Error()
 	case err != nil:
 		return metav1.ConditionFalse, v1alpha1.ReasonInvalid, err.Error()
+	case unusable != "":
+		return metav1.ConditionFalse, v1alpha1.ReasonUnsupported, unusable
 	}
 	return metav1.ConditionTrue, v1alpha1.ReasonReady, ready(p.Spec)
 }
@@ -45,12 +48,12 @@ func ready(spec v1alpha1.AccessPolicySpec) string {
 	return fmt.Sprintf("compiled; what %s holds is answered by %s", strings.Join(held, " or "), strings.Join(seats, " and "))
 }
 
-// draft is the status that follows from a policy's spec alone.
-func draft(p *v1alpha1.AccessPolicy, now time.Time) v1alpha1.AccessPolicyStatus {
+// draft is the status that follows from a policy's spec and its store.
+func draft(p *v1alpha1.AccessPolicy, unusable string, now time.Time) v1alpha1.AccessPolicyStatus {
 	out := *p.Status.DeepCopy()
 	out.ObservedGeneration = p.Generation
 	out.Digest = digest.Policy(p)
-	status, reason, message := verdict(p)
+	status, reason, message := verdict(p, unusable)
 	meta.SetStatusCondition(&out.Conditions, metav1.Condition{
 		Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: wording.Fit(message, maxMessage),
 		ObservedGeneration: p.Generation, LastTransitionTime: metav1.NewTime(now),

@@ -40,8 +40,9 @@ func rule(name, when string, effect v1alpha1.Effect) v1alpha1.Rule {
 
 func TestVerdict(t *testing.T) {
 	t.Parallel()
-	disk := policyWith()
+	disk, eventual := policyWith(), policyWith()
 	disk.Spec.Recording.Durability = v1alpha1.DurabilityDisk
+	eventual.Spec.Recording.Durability = "Eventual"
 	tests := []struct {
 		name     string
 		policy   *v1alpha1.AccessPolicy
@@ -56,12 +57,13 @@ func TestVerdict(t *testing.T) {
 			rule("unknown", `action.colour == "red"`, v1alpha1.EffectDeny)),
 			v1alpha1.ReasonInvalid, []string{"broken", "line 1, column", "unknown", "colour"}},
 		{"not a bool", policyWith(rule("text", `action.kind`, v1alpha1.EffectDeny)), v1alpha1.ReasonInvalid, []string{"text"}},
-		{"more than is enforced here", disk, v1alpha1.ReasonUnsupported, []string{"Disk"}},
+		{"durability Disk", disk, v1alpha1.ReasonReady, []string{"compiled"}},
+		{"more than is enforced here", eventual, v1alpha1.ReasonUnsupported, []string{"Eventual"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			status, reason, message := verdict(tt.policy)
+			status, reason, message := verdict(tt.policy, "")
 			if reason != tt.reason || (status == metav1.ConditionTrue) != (reason == v1alpha1.ReasonReady) {
 				t.Errorf("%s/%s (%s), want %s", status, reason, message, tt.reason)
 			}
@@ -77,8 +79,8 @@ func TestVerdict(t *testing.T) {
 func TestADraftIsDerivedFromTheSpecAndStable(t *testing.T) {
 	t.Parallel()
 	policy := policyWith()
-	policy.Status = draft(policy, now)
-	again := draft(policy, now.Add(time.Hour))
+	policy.Status = draft(policy, "", now)
+	again := draft(policy, "", now.Add(time.Hour))
 	if !equality.Semantic.DeepEqual(policy.Status, again) {
 		t.Errorf("nothing has changed, but the status has: %+v", again)
 	}

@@ -149,7 +149,7 @@ func (w *world) gone(name string) *v1alpha1.TaskAccessRequest {
 func objectsOf(request *v1alpha1.TaskAccessRequest) []client.Object {
 	return []client.Object{
 		manifest.ServiceAccount(request), manifest.Service(request), manifest.Role(request), manifest.RoleBinding(request),
-		manifest.NetworkPolicy(request, manifest.Upstream{Port: 5432}), manifest.Pod(request, manifest.Settings{Image: "proxy", Claim: "recordings"}, 600),
+		manifest.NetworkPolicy(request, manifest.Upstream{Port: 5432}, manifest.Store{}), manifest.Pod(request, manifest.Settings{Image: "proxy", Claim: "recordings"}, manifest.Store{}, 600),
 	}
 }
 

@@ -44,6 +44,9 @@ func (r *Reconciler) close(ctx context.Context, s *scope) (outcome, error) {
 		// The pod's end is an event; one on a node that is gone is not asked after for ever so often.
 		return again(min(max(s.now.Sub(s.status.Ended.At.Time)/4, 500*time.Millisecond), time.Minute)), nil
 	}
+	if err := r.closeLedger(ctx, s); err != nil {
+		return stop, err
+	}
 	evidence.Message = wording.Fit(evidence.Message+"; pod, service, service account, network policy and role gone", wording.Condition)
 	s.status.Teardown = evidence
 	s.status.ClosedAt = new(metav1.NewTime(r.Now()))
@@ -141,7 +144,7 @@ func (r *Reconciler) removeRest(ctx context.Context, s *scope) (left []string, e
 	}
 	for _, object := range []client.Object{
 		manifest.RoleBinding(s.request), manifest.Role(s.request), manifest.Service(s.request),
-		manifest.NetworkPolicy(s.request, manifest.Upstream{}), manifest.ServiceAccount(s.request),
+		manifest.NetworkPolicy(s.request, manifest.Upstream{}, manifest.Store{}), manifest.ServiceAccount(s.request),
 	} {
 		if err := r.Delete(ctx, object); client.IgnoreNotFound(err) != nil {
 			return nil, fmt.Errorf("remove %T: %w", object, err)

@@ -99,6 +99,7 @@ type world struct {
 	admin   client.Client
 	bank    *bank
 	guard   *intact
+	stores  *archives
 	policy  *v1alpha1.AccessPolicy
 	target  *v1alpha1.AccessTarget
 	request *v1alpha1.TaskAccessRequest
@@ -109,7 +110,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	server := apitest.Start(t)
-	w := &world{t: t, server: server, admin: server.Client, bank: &bank{roles: map[string]int{}}, guard: &intact{}, now: time.Now}
+	w := &world{t: t, server: server, admin: server.Client, bank: &bank{roles: map[string]int{}}, guard: &intact{}, stores: &archives{}, now: time.Now}
 	ctx := t.Context()
 	proxies := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.ProxyNamespace}}
 	w.must(client.IgnoreAlreadyExists(w.admin.Create(ctx, proxies)))
@@ -163,7 +164,7 @@ func (w *world) newRequest(name, requester string) *v1alpha1.TaskAccessRequest {
 
 func (w *world) reconciler(c client.Client) *Reconciler {
 	return &Reconciler{
-		Client: c, Live: w.admin, Targets: resolved{}, Guard: w.guard, Events: events.NewFakeRecorder(1000), Now: w.now, MaxOpenPerPerson: 2,
+		Client: c, Live: w.admin, Targets: resolved{}, Stores: w.stores, Guard: w.guard, Events: events.NewFakeRecorder(1000), Now: w.now, MaxOpenPerPerson: 2,
 		Issuers:  map[v1alpha1.CredentialType]credential.Issuer{v1alpha1.CredentialEphemeralRole: w.bank},
 		Settings: manifest.Settings{Image: "sallyport.local/proxy:dev", Claim: "sallyport-recordings", ControlAddress: "192.0.2.1:8443", ControlServerName: "control", ControlCA: "ca"},
 	}
@@ -231,7 +232,7 @@ func (w *world) leftovers() []string {
 	left := []string{}
 	for _, object := range []client.Object{
 		manifest.ServiceAccount(w.request), manifest.Service(w.request), manifest.Role(w.request), manifest.RoleBinding(w.request),
-		manifest.NetworkPolicy(w.request, manifest.Upstream{}), manifest.Pod(w.request, w.r.Settings, 1),
+		manifest.NetworkPolicy(w.request, manifest.Upstream{}, manifest.Store{}), manifest.Pod(w.request, w.r.Settings, manifest.Store{}, 1),
 	} {
 		err := w.admin.Get(w.t.Context(), client.ObjectKeyFromObject(object), object)
 		if err == nil {

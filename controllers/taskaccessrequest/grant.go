@@ -150,7 +150,7 @@ func (r *Reconciler) active(ctx context.Context, s *scope) (outcome, error) {
 		return stop, err
 	}
 	s.state(v1alpha1.ReasonActive, activeMessage(s))
-	return again(s.status.ExpiresAt.Sub(r.Now())), nil
+	return again(untilChecked(s, s.status.ExpiresAt.Sub(r.Now()))), nil
 }
 
 func activeMessage(s *scope) string {

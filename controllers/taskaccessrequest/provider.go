@@ -2,6 +2,7 @@ package taskaccessrequest
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"time"
@@ -25,15 +26,22 @@ type Provider struct {
 	Uncached client.Reader
 	Targets  Targets
 	Issuers  map[v1alpha1.CredentialType]credential.Issuer
-	Now      func() time.Time
+	// RecordingKey signs segments of recordings.
+	RecordingKey ed25519.PrivateKey
+	// Stores says where the buckets are, Presign signs for one PUT to them.
+	Stores  Locator
+	Presign Presigner
+	Now     func() time.Time
 
 	notifier
 	opening opening
+	signed  signatures
 }
 
 var (
 	_ server.Provider = (*Provider)(nil)
 	_ server.Resolver = (*Provider)(nil)
+	_ server.Sealer   = (*Provider)(nil)
 )
 
 // Resolve finds the request of a living proxy pod; name, service account and UID
@@ -88,7 +96,7 @@ func (p *Provider) State(ctx context.Context, uid string) (grant.State, error) {
 		}
 		phase, why = phaseOf(now, p.Now())
 	}
-	state := grant.State{Phase: phase, Task: taskOf(request)}
+	state := grant.State{Phase: phase, Task: taskOf(request), Recording: recordingFor(now)}
 	switch phase {
 	case grant.Waiting:
 		state.Wait = why

@@ -26,7 +26,7 @@ import (
 func (w *world) provide() *Provider {
 	w.t.Helper()
 	return &Provider{
-		Client: uidClient{Client: w.admin, w: w}, Uncached: w.admin, Targets: resolved{}, Now: w.r.Now,
+		Client: uidClient{Client: w.admin, w: w}, Uncached: w.admin, Targets: resolved{}, Stores: w.stores, Presign: w.stores, RecordingKey: recordingKey, Now: w.r.Now,
 		Issuers: map[v1alpha1.CredentialType]credential.Issuer{v1alpha1.CredentialEphemeralRole: w.bank},
 	}
 }

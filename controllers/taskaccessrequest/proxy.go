@@ -37,20 +37,20 @@ func (r *Reconciler) proxy(ctx context.Context, s *scope) (outcome, error) {
 			return again(10 * time.Second), nil
 		}
 	}
-	if s.target == nil || len(s.target.Status.Addresses) == 0 {
-		message := "target " + s.request.Spec.Target + " is not ready: its address is not known"
-		s.set(v1alpha1.ConditionProxyReady, metav1.ConditionFalse, v1alpha1.ReasonUnreachable, message)
-		s.state(v1alpha1.ReasonPending, message)
-		return again(10 * time.Second), nil
-	}
 	if finished(s.pod) {
 		if err := r.Delete(ctx, s.pod, client.Preconditions{UID: &s.pod.UID}); client.IgnoreNotFound(err) != nil {
 			return stop, fmt.Errorf("replace proxy: %w", err)
 		}
 		return again(time.Second), nil
 	}
-	upstream := manifest.Upstream{Addresses: s.target.Status.Addresses, Port: s.target.Spec.Postgres.Port}
-	if err := r.ensureNetworkPolicy(ctx, manifest.NetworkPolicy(s.request, upstream)); err != nil {
+	if err := r.keepRecordings(ctx, s); err != nil {
+		return stop, err
+	}
+	upstream, store, missing := r.peers(ctx, s)
+	if missing != "" {
+		return s.withoutPeers(missing)
+	}
+	if err := r.ensureNetworkPolicy(ctx, manifest.NetworkPolicy(s.request, upstream, store)); err != nil {
 		return stop, err
 	}
 	// The network policy is there before the pod is, the identity before its rights.
@@ -63,7 +63,7 @@ func (r *Reconciler) proxy(ctx context.Context, s *scope) (outcome, error) {
 		}
 	}
 	if s.pod == nil {
-		pod := manifest.Pod(s.request, r.Settings, podDeadline(s))
+		pod := manifest.Pod(s.request, r.Settings, store, podDeadline(s))
 		if err := r.Create(ctx, pod); client.IgnoreAlreadyExists(err) != nil {
 			return stop, fmt.Errorf("start proxy: %w", err)
 		}
@@ -73,6 +73,35 @@ func (r *Reconciler) proxy(ctx context.Context, s *scope) (outcome, error) {
 	ready, reason, message := podReady(s.pod)
 	s.set(v1alpha1.ConditionProxyReady, ready, reason, message)
 	return next, nil
+}
+
+// peers is where the proxy may connect to, or why that is not known.
+func (r *Reconciler) peers(ctx context.Context, s *scope) (upstream manifest.Upstream, store manifest.Store, missing string) {
+	if s.target == nil || len(s.target.Status.Addresses) == 0 {
+		return upstream, store, "target " + s.request.Spec.Target + " is not ready: its address is not known"
+	}
+	store, err := r.store(ctx, s)
+	if err != nil {
+		return upstream, store, "recordings have no place to go: " + err.Error()
+	}
+	return manifest.Upstream{Addresses: s.target.Status.Addresses, Port: s.target.Spec.Postgres.Port}, store, ""
+}
+
+// withoutPeers waits for addresses. A task that was granted stays what it is: a proxy
+// that runs has its network policy already, and an outage of a resolver is none of its
+// sessions.
+func (s *scope) withoutPeers(missing string) (outcome, error) {
+	granted := s.status.GrantedAt != nil
+	if granted && s.pod != nil {
+		ready, reason, message := podReady(s.pod)
+		s.set(v1alpha1.ConditionProxyReady, ready, reason, message)
+		return next, nil
+	}
+	s.set(v1alpha1.ConditionProxyReady, metav1.ConditionFalse, v1alpha1.ReasonUnreachable, missing)
+	if !granted {
+		s.state(v1alpha1.ReasonPending, missing)
+	}
+	return again(10 * time.Second), nil
 }
 
 // ensure creates an object unless it is there. What it builds never changes for a

@@ -41,6 +41,7 @@ type Reconciler struct {
 	// Live reads past the cache: no request ends for good on what the cache alone says.
 	Live     client.Reader
 	Targets  Targets
+	Stores   Stores
 	Issuers  map[v1alpha1.CredentialType]credential.Issuer
 	Guard    Guard
 	Events   events.EventRecorder

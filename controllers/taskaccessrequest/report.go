@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,33 +15,51 @@ import (
 	"github.com/sallyport/sallyport/controllers/lookup"
 	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/manifest"
-	"github.com/sallyport/sallyport/internal/record"
 )
 
 // Report writes what a proxy says of itself into the request's status, as a field
 // manager of its own: it is the proxy's word, and never touches what the
 // reconciler concluded.
 func (p *Provider) Report(ctx context.Context, uid string, report control.Report) error {
-	request, err := p.request(ctx, uid)
-	if err != nil || request == nil {
-		return err
-	}
 	pod, err := lookup.Find[corev1.Pod](ctx, p.Client, v1alpha1.ProxyNamespace, manifest.Name(uid))
 	if err != nil {
 		return err
 	}
-	status := v1alpha1.TaskAccessRequestStatus{
-		Sessions:   countsOf(request.Status.Sessions, report),
-		Recording:  recordingOf(request, report),
-		Conditions: p.isolated(request, report, pod),
+	return p.writeReport(ctx, uid, func(request *v1alpha1.TaskAccessRequest) v1alpha1.TaskAccessRequestStatus {
+		return v1alpha1.TaskAccessRequestStatus{
+			Sessions:   countsOf(request.Status.Sessions, report),
+			Recording:  p.signed.merge(uid, recordingOf(request.Status.Recording, report)),
+			Conditions: p.isolated(request, report, pod),
+		}
+	})
+}
+
+// reportTries bounds how often a report meets another write of the status.
+const reportTries = 5
+
+// writeReport applies what draft makes of a request, under the version that it was
+// made of: heads only move on, and so must not be merged with what a cache holds still.
+func (p *Provider) writeReport(ctx context.Context, uid string, draft func(*v1alpha1.TaskAccessRequest) v1alpha1.TaskAccessRequestStatus) error {
+	request, err := p.request(ctx, uid)
+	if err != nil || request == nil {
+		return err
 	}
-	if unchanged(request.Status, status) {
-		return nil
+	for try := 1; ; try++ {
+		status := draft(request)
+		if unchanged(request.Status, status) {
+			return nil
+		}
+		_, err := applyStatus(ctx, p.Client, request, status, reporterFieldOwner, request.ResourceVersion)
+		if !apierrors.IsConflict(err) || try == reportTries {
+			if client.IgnoreNotFound(err) != nil {
+				return fmt.Errorf("write report: %w", err)
+			}
+			return nil
+		}
+		if request, err = p.live(ctx, request.Namespace, request.Name, uid); err != nil || request == nil {
+			return err
+		}
 	}
-	if _, err := applyStatus(ctx, p.Client, request, status, reporterFieldOwner, ""); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	return nil
 }
 
 // isolated is the condition that a report makes; one that came before the proxy had
@@ -62,12 +81,12 @@ func (p *Provider) isolated(request *v1alpha1.TaskAccessRequest, report control.
 	return []metav1.Condition{condition}
 }
 
-func unchanged(old, reported v1alpha1.TaskAccessRequestStatus) bool {
-	was := v1alpha1.TaskAccessRequestStatus{Sessions: old.Sessions, Recording: old.Recording}
+func unchanged(old, draft v1alpha1.TaskAccessRequestStatus) bool {
+	was := v1alpha1.TaskAccessRequestStatus{Sessions: old.Sessions, Recording: reported(old.Recording)}
 	if isolated := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionIsolated); isolated != nil {
 		was.Conditions = []metav1.Condition{*isolated}
 	}
-	return equality.Semantic.DeepEqual(was, reported)
+	return equality.Semantic.DeepEqual(was, draft)
 }
 
 // countsOf takes a report's counts. A proxy that was replaced counts from zero
@@ -78,33 +97,4 @@ func countsOf(old *v1alpha1.SessionCounts, report control.Report) *v1alpha1.Sess
 		counts.Total, counts.Allowed, counts.Refused = max(old.Total, counts.Total), max(old.Allowed, counts.Allowed), max(old.Refused, counts.Refused)
 	}
 	return counts
-}
-
-// recordingOf merges reported heads with the known ones: a head of a session only
-// ever moves on, and a replaced proxy does not take an earlier one's along.
-func recordingOf(request *v1alpha1.TaskAccessRequest, report control.Report) *v1alpha1.RecordingStatus {
-	recording := &v1alpha1.RecordingStatus{Path: string(request.UID)}
-	if old := request.Status.Recording; old != nil {
-		recording = old.DeepCopy()
-	}
-	for _, head := range report.Heads {
-		recording.Head = mergeHead(recording.Head, head)
-	}
-	if extra := len(recording.Head) - control.MaxHeads; extra > 0 {
-		recording.Head = recording.Head[extra:]
-	}
-	return recording
-}
-
-func mergeHead(heads []v1alpha1.RecordingHead, head record.Head) []v1alpha1.RecordingHead {
-	reported := v1alpha1.RecordingHead{Session: head.Session, Sequence: head.Sequence, Hash: head.Hash, Complete: head.Complete}
-	for i := range heads {
-		if heads[i].Session == head.Session {
-			if head.Sequence > heads[i].Sequence {
-				heads[i] = reported
-			}
-			return heads
-		}
-	}
-	return append(heads, reported)
 }

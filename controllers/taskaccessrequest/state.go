@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/controllers/lookup"
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/manifest"
+	"github.com/sallyport/sallyport/internal/stores"
 )
 
 // view is what a task's state follows from.
@@ -102,4 +103,24 @@ func taskOf(request *v1alpha1.TaskAccessRequest) grant.Task {
 		Requester: spec.Requester.Username, Groups: spec.Requester.Groups,
 		Target: spec.Target, ClientKeys: spec.ClientKeys,
 	}
+}
+
+// recordingFor is how a task's sessions are to be recorded: where its status has
+// latched it, and as its policy wants it.
+func recordingFor(v view) grant.Recording {
+	recording, store := grant.Recording{Store: grant.StoreVolume}, ""
+	if v.policy != nil {
+		policy := v.policy.Spec.Recording
+		recording.Durability, recording.BestEffort, store = policy.Durability, !required(policy), stores.Of(policy)
+		if policy.Encryption != nil {
+			recording.Recipients = policy.Encryption.Recipients
+		}
+	}
+	if latched := v.request.Status.Recording; latched != nil && latched.Store != "" {
+		store = latched.Store
+	}
+	if store != "" && store != v1alpha1.StoreVolume {
+		recording.Store = grant.StoreBucket
+	}
+	return recording
 }

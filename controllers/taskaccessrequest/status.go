@@ -40,7 +40,10 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope) error {
 // own is the draft without what the reporter writes.
 func own(status v1alpha1.TaskAccessRequestStatus) v1alpha1.TaskAccessRequestStatus {
 	mine := *status.DeepCopy()
-	mine.Sessions, mine.Recording = nil, nil
+	mine.Sessions = nil
+	if mine.Recording != nil {
+		mine.Recording.Head, mine.Recording.Lost = nil, ""
+	}
 	kept := mine.Conditions[:0]
 	for _, condition := range mine.Conditions {
 		if condition.Type != v1alpha1.ConditionIsolated {

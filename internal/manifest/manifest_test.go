@@ -2,12 +2,15 @@ package manifest
 
 import (
 	"flag"
+	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	psaapi "k8s.io/pod-security-admission/api"
 	psapolicy "k8s.io/pod-security-admission/policy"
@@ -34,12 +37,17 @@ var settings = Settings{
 	ControlServerName: "sallyport-control.sallyport-system.svc", ControlCA: "PEM", APIServerAddress: "10.96.0.1:443",
 }
 
+// archive is a bucket.
+var archive = Store{Egress: []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32")}, Port: 9000}
+
 func TestEachObjectIsAsItsGoldenFile(t *testing.T) {
 	t.Parallel()
 	for name, object := range map[string]client.Object{
-		"pod": Pod(request(), settings, 4230), "service": Service(request()), "serviceaccount": ServiceAccount(request()),
-		"networkpolicy": NetworkPolicy(request(), Upstream{Addresses: []string{"192.0.2.10", "2001:db8::1"}, Port: 5432}),
-		"role":          Role(request()), "rolebinding": RoleBinding(request()),
+		"pod": Pod(request(), settings, Store{}, 4230), "pod-bucket": Pod(request(), settings, archive, 4230), "service": Service(request()), "serviceaccount": ServiceAccount(request()),
+		"networkpolicy":        NetworkPolicy(request(), Upstream{Addresses: []string{"192.0.2.10", "2001:db8::1"}, Port: 5432}, Store{}),
+		"networkpolicy-bucket": NetworkPolicy(request(), Upstream{Addresses: []string{"192.0.2.10"}, Port: 5432}, archive),
+		"removal":              Removal(string(request().UID), metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "recordings-1", UID: "c1"}, settings),
+		"role":                 Role(request()), "rolebinding": RoleBinding(request()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,11 +78,14 @@ func TestAProxyMeetsTheRestrictedPodSecurityStandard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pod := Pod(request(), settings, 60)
 	restricted := psaapi.LevelVersion{Level: psaapi.LevelRestricted, Version: psaapi.LatestVersion()}
-	result := psapolicy.AggregateCheckResults(evaluator.EvaluatePod(restricted, &pod.ObjectMeta, &pod.Spec))
-	if !result.Allowed {
-		t.Errorf("forbidden: %s", result.ForbiddenDetail())
+	for _, pod := range []*corev1.Pod{
+		Pod(request(), settings, Store{}, 60), Pod(request(), settings, archive, 60), Removal("1", metav1.OwnerReference{}, settings),
+	} {
+		result := psapolicy.AggregateCheckResults(evaluator.EvaluatePod(restricted, &pod.ObjectMeta, &pod.Spec))
+		if !result.Allowed {
+			t.Errorf("%s is forbidden: %s", pod.Name, result.ForbiddenDetail())
+		}
 	}
 }
 
@@ -90,8 +101,8 @@ func TestOP1_WhatARequesterWritesReachesNoFieldButLabels(t *testing.T) {
 	hostile.Spec.Target, hostile.Spec.Policy, hostile.Spec.Reason = marker, marker, marker
 	hostile.Spec.ClientKeys = []string{marker}
 	for _, object := range []client.Object{
-		Pod(hostile, settings, 60), Service(hostile), ServiceAccount(hostile), Role(hostile), RoleBinding(hostile),
-		NetworkPolicy(hostile, Upstream{}),
+		Pod(hostile, settings, Store{}, 60), Service(hostile), ServiceAccount(hostile), Role(hostile), RoleBinding(hostile),
+		NetworkPolicy(hostile, Upstream{}, archive),
 	} {
 		text, err := yaml.Marshal(object)
 		if err != nil {
@@ -106,9 +117,56 @@ func TestOP1_WhatARequesterWritesReachesNoFieldButLabels(t *testing.T) {
 func TestATargetWithoutAddressesIsReachableByNobody(t *testing.T) {
 	t.Parallel()
 	for _, addresses := range [][]string{nil, {"not an address"}} {
-		peers := NetworkPolicy(request(), Upstream{Addresses: addresses, Port: 5432}).Spec.Egress[0].To
+		peers := NetworkPolicy(request(), Upstream{Addresses: addresses, Port: 5432}, Store{}).Spec.Egress[0].To
 		if len(peers) != 1 || peers[0].IPBlock == nil || peers[0].IPBlock.CIDR != "192.0.2.0/32" {
 			t.Errorf("peers %+v: an empty list would mean everybody", peers)
+		}
+	}
+}
+
+func TestAProxyIsToldOnlyOfAddressesThatItsNetworkPolicyLetsItReach(t *testing.T) {
+	t.Parallel()
+	upstream := Upstream{Addresses: []string{"192.0.2.10"}, Port: 5432}
+	for name, test := range map[string]struct {
+		store Store
+		want  string
+	}{
+		"the volume":             {Store{}, "[]"},
+		"a bucket":               {archive, "[198.51.100.7/32]"},
+		"a bucket that is lost":  {Store{Port: 9000}, "[]"},
+		"a bucket on one prefix": {Store{Port: 443, Egress: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}}, "[198.51.100.0/24]"},
+	} {
+		if got := fmt.Sprint(StoreEgress(NetworkPolicy(request(), upstream, test.store))); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+	if got := StoreEgress(nil); len(got) != 0 {
+		t.Errorf("without a policy: %v", got)
+	}
+}
+
+func TestOP1_APodMountsItsOwnTasksRecordingsAndNoPodOfABucketMountsAny(t *testing.T) {
+	t.Parallel()
+	uid := string(request().UID)
+	for name, test := range map[string]struct {
+		pod  *corev1.Pod
+		want bool
+	}{
+		"on the volume": {Pod(request(), settings, Store{}, 60), true},
+		"in a bucket":   {Pod(request(), settings, archive, 60), false},
+		"a removal":     {Removal(uid, metav1.OwnerReference{}, settings), true},
+	} {
+		mounts := false
+		for _, mount := range test.pod.Spec.Containers[0].VolumeMounts {
+			if mount.Name == "recordings" {
+				mounts = true
+				if mount.SubPath != uid || mount.SubPathExpr != "" {
+					t.Errorf("%s: mounts %q of the volume", name, mount.SubPath)
+				}
+			}
+		}
+		if mounts != test.want {
+			t.Errorf("%s: mounts recordings: %v", name, mounts)
 		}
 	}
 }

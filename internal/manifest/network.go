@@ -27,9 +27,9 @@ func Service(request *v1alpha1.TaskAccessRequest) *corev1.Service {
 }
 
 // NetworkPolicy denies all but: clients of the request's own namespace in; the
-// target and the manager out. The recordings are a mount; DNS there is none.
-func NetworkPolicy(request *v1alpha1.TaskAccessRequest, upstream Upstream) *networkingv1.NetworkPolicy {
-	return &networkingv1.NetworkPolicy{
+// target, the manager and the bucket of the recordings out. DNS there is none.
+func NetworkPolicy(request *v1alpha1.TaskAccessRequest, upstream Upstream, store Store) *networkingv1.NetworkPolicy {
+	policy := &networkingv1.NetworkPolicy{
 		ObjectMeta: meta(request),
 		Spec: networkingv1.NetworkPolicySpec{
 			PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.LabelRequestUID: string(request.UID)}},
@@ -48,6 +48,31 @@ func NetworkPolicy(request *v1alpha1.TaskAccessRequest, upstream Upstream) *netw
 			},
 		},
 	}
+	if !store.isVolume() {
+		policy.Spec.Egress = append(policy.Spec.Egress, networkingv1.NetworkPolicyEgressRule{To: prefixPeers(store.Egress), Ports: tcp(store.Port)})
+	}
+	return policy
+}
+
+// storeRule is the place of the bucket's rule among a policy's.
+const storeRule = 2
+
+// StoreEgress reads back where a task's proxy may connect to for its bucket: what its
+// network policy says, and so what it can be told.
+func StoreEgress(policy *networkingv1.NetworkPolicy) []netip.Prefix {
+	if policy == nil || len(policy.Spec.Egress) <= storeRule {
+		return nil
+	}
+	prefixes := []netip.Prefix{}
+	for _, peer := range policy.Spec.Egress[storeRule].To {
+		if peer.IPBlock == nil {
+			continue
+		}
+		if prefix, err := netip.ParsePrefix(peer.IPBlock.CIDR); err == nil && prefix != nobody {
+			prefixes = append(prefixes, prefix)
+		}
+	}
+	return prefixes
 }
 
 func namespacePeer(namespace string, pods map[string]string) networkingv1.NetworkPolicyPeer {
@@ -60,20 +85,29 @@ func namespacePeer(namespace string, pods map[string]string) networkingv1.Networ
 	return peer
 }
 
-// addressPeers is never empty: an empty list of peers would mean everybody.
 func addressPeers(addresses []string) []networkingv1.NetworkPolicyPeer {
-	peers := []networkingv1.NetworkPolicyPeer{}
+	prefixes := []netip.Prefix{}
 	for _, address := range addresses {
 		parsed, err := netip.ParseAddr(address)
 		if err != nil {
 			continue
 		}
 		parsed = parsed.Unmap()
-		prefix := netip.PrefixFrom(parsed, parsed.BitLen())
-		peers = append(peers, networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: prefix.String()}})
+		prefixes = append(prefixes, netip.PrefixFrom(parsed, parsed.BitLen()))
 	}
-	if len(peers) == 0 {
-		peers = append(peers, networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: "192.0.2.0/32"}}) // TEST-NET-1, RFC 5737: nobody
+	return prefixPeers(prefixes)
+}
+
+var nobody = netip.MustParsePrefix("192.0.2.0/32") // TEST-NET-1, RFC 5737
+
+// prefixPeers is never empty: an empty list of peers would mean everybody.
+func prefixPeers(prefixes []netip.Prefix) []networkingv1.NetworkPolicyPeer {
+	if len(prefixes) == 0 {
+		prefixes = []netip.Prefix{nobody}
+	}
+	peers := make([]networkingv1.NetworkPolicyPeer, len(prefixes))
+	for i, prefix := range prefixes {
+		peers[i].IPBlock = &networkingv1.IPBlock{CIDR: prefix.String()}
 	}
 	return peers
 }

@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"net/netip"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 )
@@ -28,11 +30,24 @@ type Settings struct {
 	APIServerAddress string
 }
 
-// Upstream is where a proxy may connect to, beside the manager.
+// Upstream is where a proxy may connect to, beside the manager and the store.
 type Upstream struct {
 	Addresses []string
 	Port      int32
 }
+
+// Store is where a task's recordings go: the zero value is the volume, which the pod
+// mounts; a bucket is where the pod may connect to.
+type Store struct {
+	Egress []netip.Prefix
+	Port   int32
+}
+
+func (s Store) isVolume() bool { return s.Port == 0 }
+
+// spoolLimit bounds what waits in a pod to be stored: each session's open segment, and
+// what a store that does not answer leaves queued.
+var spoolLimit = resource.MustParse("512Mi")
 
 func resources() corev1.ResourceRequirements {
 	return corev1.ResourceRequirements{

@@ -35,7 +35,7 @@ func addrs(list ...string) (out []netip.Addr) {
 	return out
 }
 
-func bucket(t *testing.T, pairs ...string) *Bucket {
+func archive(t *testing.T, pairs ...string) *Bucket {
 	t.Helper()
 	b, err := Parse("archive", with(pairs...))
 	if err != nil {
@@ -49,7 +49,7 @@ func TestAddressesOfTheLastHourStayGood(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	lookup := &rotating{answers: [][]netip.Addr{addrs("198.51.100.2"), addrs("198.51.100.1"), addrs("::ffff:198.51.100.3")}}
 	a := &Addresses{Lookup: lookup, Now: func() time.Time { return now }}
-	b := bucket(t)
+	b := archive(t)
 	expect := func(want ...string) {
 		t.Helper()
 		got, err := a.Of(t.Context(), b)
@@ -78,7 +78,7 @@ func TestABucketInItsHostsNameIsLookedUpUnderIt(t *testing.T) {
 	t.Parallel()
 	lookup := &rotating{answers: [][]netip.Addr{addrs("198.51.100.2")}}
 	a := &Addresses{Lookup: lookup, Now: time.Now}
-	if _, err := a.Of(t.Context(), bucket(t, KeyAddressing, "virtual")); err != nil || lookup.names[0] != "recordings.s3.example.org" {
+	if _, err := a.Of(t.Context(), archive(t, KeyAddressing, "virtual")); err != nil || lookup.names[0] != "recordings.s3.example.org" {
 		t.Errorf("looked up %v: %v", lookup.names, err)
 	}
 }
@@ -87,11 +87,11 @@ func TestAStoreIsNeverAtAnAddressOfThePodItself(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"127.0.0.1", "169.254.169.254", "0.0.0.0", "::1", "fe80::1", "224.0.0.1"} {
 		a := &Addresses{Lookup: &rotating{answers: [][]netip.Addr{addrs(address)}}, Now: time.Now}
-		if _, err := a.Of(t.Context(), bucket(t)); err == nil || !strings.Contains(err.Error(), "which no pod reaches") {
+		if _, err := a.Of(t.Context(), archive(t)); err == nil || !strings.Contains(err.Error(), "which no pod reaches") {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	if _, err := (&Addresses{Now: time.Now}).Of(t.Context(), bucket(t, KeyEndpoint, "http://127.0.0.1:9000")); err == nil {
+	if _, err := (&Addresses{Now: time.Now}).Of(t.Context(), archive(t, KeyEndpoint, "http://127.0.0.1:9000")); err == nil {
 		t.Error("a loopback endpoint is taken")
 	}
 }
@@ -99,11 +99,11 @@ func TestAStoreIsNeverAtAnAddressOfThePodItself(t *testing.T) {
 func TestEgressIsWhatTheOwnersNameOrTheAddresses(t *testing.T) {
 	t.Parallel()
 	a := &Addresses{Lookup: &rotating{answers: [][]netip.Addr{addrs("2001:db8::1", "198.51.100.2")}}, Now: time.Now}
-	got, err := a.Egress(t.Context(), bucket(t))
+	got, err := a.Egress(t.Context(), archive(t))
 	if err != nil || fmt.Sprint(got) != "[198.51.100.2/32 2001:db8::1/128]" {
 		t.Errorf("egress %v %v", got, err)
 	}
-	got, err = a.Egress(t.Context(), bucket(t, KeyEgress, "192.0.2.0/24"))
+	got, err = a.Egress(t.Context(), archive(t, KeyEgress, "192.0.2.0/24"))
 	if err != nil || fmt.Sprint(got) != "[192.0.2.0/24]" {
 		t.Errorf("named egress %v %v", got, err)
 	}

@@ -28,7 +28,17 @@ func (e *UnknownError) Error() string {
 		e.Name, v1alpha1.ProxyNamespace, ObjectName(e.Name))
 }
 
-// Find reads a bucket's configuration. An *UnknownError says that there is none.
+// ConfigError is a store that somebody has to configure rightly: another try helps nobody.
+type ConfigError struct{ message string }
+
+func (e *ConfigError) Error() string { return e.message }
+
+func misconfigured(format string, args ...any) error {
+	return &ConfigError{fmt.Sprintf(format, args...)}
+}
+
+// Find reads a bucket's configuration. An *UnknownError says that there is none,
+// a *ConfigError that it is wrong.
 func (d Directory) Find(ctx context.Context, name string) (*Bucket, error) {
 	if name == v1alpha1.StoreVolume {
 		return nil, errors.New("the volume is no bucket")
@@ -73,9 +83,9 @@ func (d Directory) Credential(ctx context.Context, bucket *Bucket) (Credential, 
 	where := v1alpha1.ProxyNamespace + "/" + ObjectName(bucket.Name)
 	switch {
 	case apierrors.IsNotFound(err):
-		return Credential{}, fmt.Errorf("store %q has no Secret %s: make it, or set %s to workload", bucket.Name, where, KeyCredentials)
+		return Credential{}, misconfigured("store %q has no Secret %s: make it, or set %s to workload", bucket.Name, where, KeyCredentials)
 	case apierrors.IsForbidden(err):
-		return Credential{}, fmt.Errorf("the Secret %s of store %q may not be read: give the manager and the reader a Role that names it", where, bucket.Name)
+		return Credential{}, misconfigured("the Secret %s of store %q may not be read: give the manager and the reader a Role that names it", where, bucket.Name)
 	case err != nil:
 		return Credential{}, fmt.Errorf("read the Secret of store %q: %w", bucket.Name, err)
 	}

@@ -13,11 +13,11 @@ import (
 // parser collects what is wrong with a ConfigMap, so that one look mends it.
 type parser struct {
 	data  map[string]string
-	wrong []error
+	wrong []string
 }
 
 func (p *parser) fail(key, format string, args ...any) {
-	p.wrong = append(p.wrong, fmt.Errorf("%s %s", key, fmt.Sprintf(format, args...)))
+	p.wrong = append(p.wrong, key+" "+fmt.Sprintf(format, args...))
 }
 
 func (p *parser) value(key string) string { return strings.TrimSpace(p.data[key]) }
@@ -100,7 +100,7 @@ func ParseCredential(name string, data map[string][]byte) (Credential, error) {
 	value := func(key string) string { return strings.TrimSpace(string(data[key])) }
 	c := Credential{value(KeyAccessKeyID), value(KeySecretAccessKey), value(KeySessionToken)}
 	if c.accessKeyID == "" || c.secretAccessKey == "" {
-		return Credential{}, fmt.Errorf("secret %s must have %s and %s", ObjectName(name), KeyAccessKeyID, KeySecretAccessKey)
+		return Credential{}, misconfigured("Secret %s must have %s and %s", ObjectName(name), KeyAccessKeyID, KeySecretAccessKey)
 	}
 	return c, nil
 }

@@ -4,16 +4,15 @@
 package stores
 
 import (
-	"errors"
-	"fmt"
 	"net/netip"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/record/store/bucket"
 )
 
 // ObjectName is the name of a store's ConfigMap and Secret.
@@ -113,7 +112,7 @@ func (b *Bucket) DialHost() string {
 var (
 	namePattern   = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`)
 	bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_.=-]+(/[A-Za-z0-9_.=-]+)*$`)
+	prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$`)
 	regionPattern = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 )
 
@@ -132,16 +131,21 @@ func Parse(name string, data map[string]string) (*Bucket, error) {
 		Workload:  p.choice(KeyCredentials, "secret", "secret", "workload") == "workload",
 		CABundle:  data[KeyCABundle],
 	}
-	if slices.Contains(strings.Split(b.Prefix, "/"), "..") || slices.Contains(strings.Split(b.Prefix, "/"), ".") {
-		p.fail(KeyPrefix, "has a part that is no name")
-	}
 	if b.CABundle != "" && !strings.Contains(b.CABundle, "-----BEGIN CERTIFICATE-----") {
 		p.fail(KeyCABundle, "is not PEM")
 	}
 	b.Endpoint = p.endpoint()
 	b.Egress = p.egress()
 	if len(p.wrong) > 0 {
-		return nil, fmt.Errorf("ConfigMap %s/%s: %w", v1alpha1.ProxyNamespace, ObjectName(name), errors.Join(p.wrong...))
+		return nil, misconfigured("ConfigMap %s/%s: %s", v1alpha1.ProxyNamespace, ObjectName(name), strings.Join(p.wrong, "; "))
 	}
 	return b, nil
+}
+
+// Keeping is what can be asked of the bucket's lock: nothing where it has none.
+func (b *Bucket) Keeping(until time.Time, hold bool) bucket.Retention {
+	if b.Lock == LockNone {
+		return bucket.Retention{}
+	}
+	return bucket.Retention{Until: until, LegalHold: hold}
 }

@@ -67,7 +67,7 @@ func TestWhatIsWrongWithAStoreIsSaidByKey(t *testing.T) {
 		"a lock that is none":    {with(KeyLockMode, "strong"), "lockMode must be none or governance or compliance"},
 		"no bucket":              {with(KeyBucket, ""), "bucket must be"},
 		"a bucket with a path":   {with(KeyBucket, "a/b"), "bucket must be"},
-		"a prefix that climbs":   {with(KeyPrefix, "a/../b"), "prefix has a part"},
+		"a prefix that climbs":   {with(KeyPrefix, "a/../b"), "prefix must be"},
 		"a prefix with slashes":  {with(KeyPrefix, "/a/"), "prefix must be"},
 		"an endpoint that is no": {with(KeyEndpoint, "s3.example.org"), "endpoint must be https://HOST"},
 		"an endpoint with path":  {with(KeyEndpoint, "https://s3.example.org/x"), "endpoint must be https://HOST"},

@@ -1,0 +1,146 @@
+package taskaccessrequest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/control"
+	"github.com/sallyport/sallyport/internal/record"
+)
+
+// Seal signs what a segment is, and never two different things about one: what it
+// signed is in the request's status, and in this replica's memory until it is there.
+func (p *Provider) Seal(ctx context.Context, uid string, statement record.Statement) (record.Signature, error) {
+	if statement.RequestUID != uid {
+		return record.Signature{}, unsigned("session %s is another request's", statement.Session)
+	}
+	if err := statement.Validate(); err != nil {
+		return record.Signature{}, unsigned("%v", err)
+	}
+	session, err := p.signedOf(ctx, uid, statement.Session)
+	if err != nil {
+		return record.Signature{}, err
+	}
+	signature, due, err := session.sign(statement, func() record.Signature {
+		return record.Sign(p.RecordingKey, statement, p.Now())
+	}, p.Now())
+	if err != nil || !due {
+		return signature, err
+	}
+	// Before the answer: who asks again, of whichever replica, is told the same.
+	if err := p.writeReport(ctx, uid, func(request *v1alpha1.TaskAccessRequest) v1alpha1.TaskAccessRequestStatus {
+		return p.reportedSo(uid, request)
+	}); err != nil {
+		session.again()
+		return record.Signature{}, err
+	}
+	return signature, nil
+}
+
+// reportedSo is what the reporter has written already, with what was signed since.
+func (p *Provider) reportedSo(uid string, request *v1alpha1.TaskAccessRequest) v1alpha1.TaskAccessRequestStatus {
+	status := v1alpha1.TaskAccessRequestStatus{
+		Sessions: request.Status.Sessions, Recording: p.signed.merge(uid, reported(request.Status.Recording)),
+	}
+	if isolated := meta.FindStatusCondition(request.Status.Conditions, v1alpha1.ConditionIsolated); isolated != nil {
+		status.Conditions = []metav1.Condition{*isolated}
+	}
+	return status
+}
+
+// signedOf is what is known to be signed of a session. What this replica has not signed
+// itself it reads past the cache: another one may have, a moment ago.
+func (p *Provider) signedOf(ctx context.Context, uid, name string) (*signedSession, error) {
+	request, err := p.request(ctx, uid)
+	if err != nil {
+		return nil, err
+	}
+	if request == nil || request.Status.ClosedAt != nil {
+		return nil, unsigned("the request is gone, or closed")
+	}
+	if session := p.signed.get(uid, name); session != nil {
+		return session, nil
+	}
+	if request, err = p.live(ctx, request.Namespace, request.Name, uid); err != nil {
+		return nil, err
+	}
+	if request == nil {
+		return nil, unsigned("the request is gone")
+	}
+	session := &signedSession{recent: map[int]record.Signature{}}
+	if recording := request.Status.Recording; recording != nil {
+		for _, head := range recording.Head {
+			if head.Session == name && head.Sealed != nil {
+				session.sealed, session.over = *head.Sealed, over(head)
+			}
+		}
+	}
+	return p.signed.add(uid, name, session), nil
+}
+
+func unsigned(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", control.ErrSealRefused, fmt.Sprintf(format, args...))
+}
+
+// Bounds of a replica's memory of signatures: sessions, and segments of each.
+const (
+	maxSignedSessions = 4096
+	maxSignedSegments = 16
+	// signedEvery is how often what was signed of a live session is written to the status.
+	signedEvery = time.Second
+)
+
+// signatures is what this replica has signed lately. The zero value is ready.
+type signatures struct {
+	mu       sync.Mutex
+	sessions *lru.Cache[string, *signedSession]
+}
+
+func signedKey(uid, session string) string { return uid + "/" + session }
+
+func (s *signatures) get(uid, name string) *signedSession {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions == nil {
+		return nil
+	}
+	session, _ := s.sessions.Get(signedKey(uid, name))
+	return session
+}
+
+// add keeps the first of two that came at once.
+func (s *signatures) add(uid, name string, session *signedSession) *signedSession {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions == nil {
+		s.sessions, _ = lru.New[string, *signedSession](maxSignedSessions) // an error is a size below 1
+	}
+	if first, ok, _ := s.sessions.PeekOrAdd(signedKey(uid, name), session); ok {
+		return first
+	}
+	return session
+}
+
+// merge puts what was signed into the heads.
+func (s *signatures) merge(uid string, recording *v1alpha1.RecordingStatus) *v1alpha1.RecordingStatus {
+	if recording == nil {
+		return nil
+	}
+	for _, head := range recording.Head {
+		session := s.get(uid, head.Session)
+		if session == nil {
+			continue
+		}
+		if sealed := session.newest(); sealed.Segment > 0 {
+			recording.Head = mergeSealed(recording.Head, head.Session, sealed)
+		}
+	}
+	return recording
+}
