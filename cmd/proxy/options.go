@@ -7,7 +7,7 @@ import (
 
 // options are the flags. Either the manager or a grant file says what the proxy is for.
 type options struct {
-	listen, healthListen, recordingDir string
+	listen, healthListen, recordingDir, spoolDir string
 
 	controlAddress, controlServerName, controlCA, tokenFile string
 	apiServerAddress                                        string
@@ -22,7 +22,8 @@ const controlCAEnv = "SALLYPORT_CONTROL_CA"
 func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:5432", "address to serve clients on")
 	flags.StringVar(&o.healthListen, "health-listen", "", "address to answer the kubelet's probes on, and nothing else")
-	flags.StringVar(&o.recordingDir, "recording-dir", "", "directory of this task's recordings; it must exist")
+	flags.StringVar(&o.recordingDir, "recording-dir", "", "directory of this task's recordings, if they go to a volume; it must exist")
+	flags.StringVar(&o.spoolDir, "spool-dir", "", "directory for recordings on their way to a bucket, or to be encrypted; it must exist")
 
 	flags.StringVar(&o.controlAddress, "control-address", "", "the manager's control channel, IP:PORT")
 	flags.StringVar(&o.controlServerName, "control-server-name", "", "name in the manager's certificate")
@@ -44,8 +45,8 @@ func (o *options) check() error {
 		return errors.New("--tls-cert, --tls-key and --allow-plaintext are for --grant-file")
 	case (o.tlsCert == "") != (o.tlsKey == ""):
 		return errors.New("--tls-cert and --tls-key go together")
-	case o.controlAddress != "" && (o.tokenFile == "" || o.recordingDir == ""):
-		return errors.New("--control-address needs --token-file and --recording-dir")
+	case o.controlAddress != "" && (o.tokenFile == "" || o.recordingDir == "" && o.spoolDir == ""):
+		return errors.New("--control-address needs --token-file, and --recording-dir or --spool-dir")
 	}
 	return nil
 }

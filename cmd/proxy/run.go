@@ -12,11 +12,12 @@ import (
 	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/control/client"
 	"github.com/sallyport/sallyport/internal/grant"
-	"github.com/sallyport/sallyport/internal/record/store/legacy/volume"
+	"github.com/sallyport/sallyport/proxy/keeper"
 	"github.com/sallyport/sallyport/proxy/postgres"
 	"github.com/sallyport/sallyport/proxy/postgres/judge"
 	"github.com/sallyport/sallyport/proxy/server"
 	"github.com/sallyport/sallyport/proxy/session"
+	"github.com/sallyport/sallyport/proxy/standalone"
 )
 
 const (
@@ -24,6 +25,10 @@ const (
 	classifierBytes = 8 << 20
 	// endTimeout is how long sessions have to be gone once they must end.
 	endTimeout = 2 * time.Second
+	// storeTimeout is how long their recordings then have to be stored, and signTimeout
+	// to be signed.
+	storeTimeout = 5 * time.Second
+	signTimeout  = 2 * time.Second
 	// lastReport is how long the last report has to reach the manager at shutdown.
 	lastReport = 300 * time.Millisecond
 )
@@ -36,11 +41,15 @@ func run(ctx context.Context, o options, log logr.Logger) error {
 	if err != nil {
 		return err
 	}
-	recordings, err := volume.Open(directory)
-	if err != nil {
-		return err
+	recordings := keeper.New(recorders(source, keeper.Options{
+		Directory: directory, Spool: o.spoolDir, Log: log.WithName("recording"), Now: time.Now,
+	}))
+	if s, ok := source.(*standalone.Source); ok {
+		// Nobody waits for a manager that might say more.
+		if err := recordings.Start(s.Recording()); err != nil {
+			return err
+		}
 	}
-	defer func() { _ = recordings.Close() }()
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		return err
@@ -56,7 +65,7 @@ func run(ctx context.Context, o options, log logr.Logger) error {
 
 	status := newStatus(source, listener.Addr())
 	task, err := session.NewTask(session.Options{
-		Protocol: "postgres", Recordings: recordings, Dial: postgres.Dialer{}.Dial,
+		Protocol: "postgres", Recorder: recordings, Dial: postgres.Dialer{}.Dial,
 		Certificate: source.Certificate, Authenticate: authenticate(source), Hold: holder(source),
 		Report: status.sessions, LastContact: source.LastContact, Now: time.Now, Log: log.WithName("session"),
 	})
@@ -68,15 +77,16 @@ func run(ctx context.Context, o options, log logr.Logger) error {
 		AllowPlaintext: o.allowPlaintext, Log: log.WithName("postgres"),
 	})
 	log.Info("Listening", "address", listener.Addr().String(), "recordings", directory)
-	return serve(ctx, o, log, parts{source, task, engine, listener, health, status})
+	return serve(ctx, o, log, parts{source, task, recordings, engine, listener, health, status})
 }
 
 // parts are what serve runs.
 type parts struct {
-	source   control.Source
-	task     *session.Task
-	engine   session.Engine
-	listener net.Listener
+	source     control.Source
+	task       *session.Task
+	recordings *keeper.Keeper
+	engine     session.Engine
+	listener   net.Listener
 	// health may be nil.
 	health net.Listener
 	status *status
@@ -90,10 +100,14 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 
 	group.Go(func() error {
 		return ignoreEnd(sourceCtx, p.source.Run(sourceCtx, func(state grant.State) {
+			if err := p.recordings.Start(state.Recording); err != nil {
+				// Sessions do not begin then, or say what is lost.
+				log.Error(err, "Recordings cannot be kept")
+			}
 			p.task.Update(state)
 			if state.Phase == grant.Ended {
 				// The last heads are reported before the manager hears that we know.
-				drain(ctx, p.task, log)
+				p.drain(ctx, log)
 			}
 		}))
 	})
@@ -105,6 +119,8 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 		if closeErr := p.task.Close(closing); closeErr != nil {
 			log.Error(closeErr, "Sessions did not end in time")
 		}
+		p.flush(ctx, log)
+		p.closeRecordings(ctx, log)
 		time.AfterFunc(lastReport, stopSource)
 		return err
 	})
@@ -125,12 +141,44 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 	return group.Wait()
 }
 
-func drain(ctx context.Context, task *session.Task, log logr.Logger) {
-	ctx, cancel := context.WithTimeout(ctx, endTimeout)
+// drain waits until all sessions have ended, and their recordings are kept.
+func (p parts) drain(ctx context.Context, log logr.Logger) {
+	ending, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
-	if err := task.Drain(ctx); err != nil {
+	if err := p.task.Drain(ending); err != nil {
 		log.Error(err, "Sessions did not end in time")
 	}
+	p.flush(ctx, log)
+}
+
+// flush waits until the recordings of what has ended are kept, and reports that.
+func (p parts) flush(ctx context.Context, log logr.Logger) {
+	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	if err := p.recordings.Flush(storing, signTimeout); err != nil {
+		log.Error(err, "What is missing stays in the spool")
+	}
+	p.task.Report()
+}
+
+func (p parts) closeRecordings(ctx context.Context, log logr.Logger) {
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), signTimeout)
+	defer cancel()
+	if err := p.recordings.Close(closing); err != nil {
+		log.Error(err, "Recordings could not be closed")
+	}
+}
+
+// recorders are who signs recordings and says where they go, by the source: a manager,
+// or a key that a grant file names, or nobody.
+func recorders(source control.Source, options keeper.Options) keeper.Options {
+	switch s := source.(type) {
+	case *client.Client:
+		options.Seal, options.Places = s.Seal, s.Places
+	case *standalone.Source:
+		options.Seal = s.Seal()
+	}
+	return options
 }
 
 // ignoreEnd is nil for a source that stopped because it was told to.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/grant"
+	"github.com/sallyport/sallyport/proxy/keeper"
 	"github.com/sallyport/sallyport/proxy/session"
 	"github.com/sallyport/sallyport/proxy/session/sessiontest"
 )
@@ -96,7 +97,7 @@ func TestTheManagerHearsTheLastHeadsBeforeItHearsThatTheProxyKnowsOfTheEnd(t *te
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- serve(ctx, options{grantFile: "none"}, logr.Discard(), parts{m, task.Task, idler{task.Key}, listener, nil, status})
+		done <- serve(ctx, options{grantFile: "none"}, logr.Discard(), parts{m, task.Task, keeper.New(keeper.Options{Now: time.Now, Log: logr.Discard()}), idler{task.Key}, listener, nil, status})
 	}()
 
 	if status.ready() {

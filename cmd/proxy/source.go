@@ -54,7 +54,8 @@ func (o *options) file(ctx context.Context, log logr.Logger) (control.Source, st
 	if err != nil {
 		return nil, "", err
 	}
-	return standalone.NewSource(file, certificate, time.Now), directory, nil
+	source, err := standalone.NewSource(file, certificate, time.Now)
+	return source, directory, err
 }
 
 func (o *options) certificate(directory string, log logr.Logger) (*tls.Certificate, error) {

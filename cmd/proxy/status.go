@@ -56,7 +56,13 @@ func (s *status) isolation(isolated bool, message string) {
 func (s *status) sessions(now session.Report) {
 	s.change(func(r *control.Report) {
 		r.Active, r.Total, r.Allowed, r.Refused = now.Active, now.Total, now.Allowed, now.Refused
-		r.Heads = now.Heads
+		r.Heads, r.Sealed = now.Heads, nil
+		for _, s := range now.Sealed {
+			r.Sealed = append(r.Sealed, control.SealedHead{
+				Session: s.Session, Segment: s.Segment, Sequence: s.Last, Hash: s.Hash, Key: s.Key, Signature: s.Signature,
+			})
+		}
+		r.Lost, r.Audit, r.AuditMissed = now.Lost, now.Audit, now.AuditMissed
 	})
 }
 

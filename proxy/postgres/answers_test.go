@@ -44,7 +44,7 @@ func (r *recorder) Output(_ context.Context, output record.Output) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.fail == nil && len(r.outputs) < 1000 {
-		r.outputs = append(r.outputs, record.Output{Operation: output.Operation, Columns: output.Columns, Rows: output.Rows, Bytes: output.Bytes, Data: bytes.Clone(output.Data)})
+		r.outputs = append(r.outputs, record.Output{Operation: output.Operation, Columns: output.Columns, Rows: output.Rows, Bytes: output.Bytes, Block: bytes.Clone(output.Block)})
 	}
 	return r.fail
 }

@@ -277,10 +277,10 @@ func (p *proxy) operations(t testing.TB) []string {
 	var list []string
 	texts := map[int64]string{}
 	for _, event := range p.events(t) {
-		switch event.Type {
-		case record.EventOperation:
+		if event.Operation != nil {
 			texts[event.Operation.ID] = string(event.Operation.Text)
-		case record.EventVerdict:
+		}
+		if event.Verdict != nil {
 			list = append(list, event.Verdict.Effect+": "+texts[event.Verdict.Operation])
 		}
 	}

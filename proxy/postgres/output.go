@@ -13,7 +13,7 @@ import (
 const maxOutputQueue = 2
 
 // output records what the client gets of the operations' rows, in blocks. Full blocks
-// are compressed and written by a goroutine of its own, the last of an operation in
+// are written by a goroutine of its own, the last of an operation in
 // turn, so that none comes after the operation's result. It belongs to the backend.
 type output struct {
 	session door
@@ -25,20 +25,13 @@ type output struct {
 	columns   []record.Column
 	block     []byte
 	rows      int64
-	data      []byte
 
-	queue   chan chunk
+	queue   chan record.Output
 	free    chan []byte
 	waiting sync.WaitGroup
 	worker  sync.WaitGroup
 	mu      sync.Mutex
 	err     error
-}
-
-// chunk is a full block.
-type chunk struct {
-	record.Output
-	block []byte
 }
 
 // newOutput is nil where rows are not kept.
@@ -95,10 +88,10 @@ func (o *output) hand(operation int64) error {
 		return err
 	}
 	if o.queue == nil {
-		o.queue, o.free = make(chan chunk, maxOutputQueue), make(chan []byte, maxOutputQueue+1)
+		o.queue, o.free = make(chan record.Output, maxOutputQueue), make(chan []byte, maxOutputQueue+1)
 		o.worker.Go(o.work)
 	}
-	full := chunk{o.head(operation), o.block}
+	full := o.head(operation)
 	o.waiting.Add(1)
 	o.queue <- full
 	select {
@@ -109,26 +102,24 @@ func (o *output) hand(operation int64) error {
 	return nil
 }
 
-// head is a block without its data; what it says is not said again.
+// head is the block with what is to be said of it, once.
 func (o *output) head(operation int64) record.Output {
-	head := record.Output{Operation: operation, Columns: o.columns, Rows: o.rows, Bytes: int64(len(o.block))}
+	head := record.Output{Operation: operation, Columns: o.columns, Rows: o.rows, Bytes: int64(len(o.block)), Block: o.block}
 	o.columns, o.rows = nil, 0
 	return head
 }
 
 func (o *output) work() {
-	var data []byte
-	for c := range o.queue {
+	for full := range o.queue {
 		if o.failure() == nil {
-			var err error
-			if data, err = o.write(c.Output, c.block, data[:0]); err != nil {
+			if err := o.write(full); err != nil {
 				o.mu.Lock()
 				o.err = err
 				o.mu.Unlock()
 				o.failed(err)
 			}
 		}
-		o.free <- c.block[:0]
+		o.free <- full.Block[:0]
 		o.waiting.Done()
 	}
 }
@@ -139,20 +130,15 @@ func (o *output) failure() error {
 	return o.err
 }
 
-// write records a block; data is room for it.
-func (o *output) write(head record.Output, block, data []byte) ([]byte, error) {
-	if len(head.Columns) > record.MaxBlockColumns {
-		if err := o.session.Output(o.ctx, record.Output{Operation: head.Operation, Columns: head.Columns}); err != nil {
-			return data, err
+// write records a block.
+func (o *output) write(block record.Output) error {
+	if len(block.Columns) > record.MaxBlockColumns {
+		if err := o.session.Output(o.ctx, record.Output{Operation: block.Operation, Columns: block.Columns}); err != nil {
+			return err
 		}
-		head.Columns = nil
+		block.Columns = nil
 	}
-	data, err := record.Compress(data, block)
-	if err != nil {
-		return data, err
-	}
-	head.Data = data
-	return data, o.session.Output(o.ctx, head)
+	return o.session.Output(o.ctx, block)
 }
 
 // end records what is left of an operation.
@@ -163,7 +149,7 @@ func (o *output) end(operation int64) error {
 	}
 	var err error
 	if operation != 0 && len(o.block) > 0 {
-		o.data, err = o.write(o.head(operation), o.block, o.data[:0])
+		err = o.write(o.head(operation))
 	}
 	o.columns, o.rows, o.block = nil, 0, o.block[:0]
 	o.shrink()
@@ -175,7 +161,7 @@ func (o *output) shrink() {
 	if cap(o.block) <= wire.BufferSize {
 		return
 	}
-	o.block, o.data = nil, nil
+	o.block = nil
 	for {
 		select {
 		case <-o.free:

@@ -29,6 +29,9 @@ type Upstream struct {
 	again func(context.Context) (net.Conn, error)
 }
 
+// Guard implements session.Guarded: wrap stands before all that is written from now on.
+func (u *Upstream) Guard(wrap func(net.Conn) net.Conn) { u.Conn = wrap(u.Conn) }
+
 // major is the version of PostgreSQL that the target says it is, 0 if it does not.
 func (u *Upstream) major() int {
 	for _, p := range u.Parameters {

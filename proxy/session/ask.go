@@ -27,7 +27,7 @@ var (
 
 // ask puts a question before reviewers, tells the client what it waits for, and
 // returns the outcome. The error is ErrWithdrawn, errLeft, the cause of an end, or
-// words for the client. Callers do not hold mu.
+// words for the client.
 func (s *Session) ask(ctx context.Context, number int64, held v1alpha1.HeldOperation, hold Hold, timeout time.Duration) (control.HoldState, error) {
 	if s.task.options.Hold == nil {
 		return control.HoldState{}, errNoHolder
@@ -176,6 +176,7 @@ func (w *wait) take(state control.HoldState) error {
 		if err := w.record("", "rule "+w.held.Rule); err != nil {
 			return err
 		}
+		w.session.audit(w.event(control.AuditOperationHeld))
 	}
 	if state.Outcome != "" {
 		return nil
@@ -214,12 +215,17 @@ func (w *wait) close(state control.HoldState, err error) error {
 	case err != nil:
 		outcome, message = string(v1alpha1.OutcomeWithdrawn), err.Error()
 	}
+	event := w.event(control.AuditOperationDecided)
+	event.Outcome, event.Message = outcome, message
+	w.session.audit(event)
 	return w.record(outcome, message)
 }
 
+func (w *wait) event(kind control.AuditType) control.AuditEvent {
+	return control.AuditEvent{Type: kind, Operation: w.number, Kind: w.held.Kind, Rule: w.held.Rule, Review: w.newest.Review, Message: w.held.Message}
+}
+
 func (w *wait) record(outcome, message string) error {
-	w.session.mu.Lock()
-	defer w.session.mu.Unlock()
 	return w.session.append(record.Event{Type: record.EventHold, Hold: &record.Hold{
 		Operation: w.number, Review: w.newest.Review, Point: string(w.held.Point), Digest: w.held.Digest,
 		Outcome: outcome, Message: message,

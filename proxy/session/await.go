@@ -2,8 +2,6 @@ package session
 
 import (
 	"context"
-	"fmt"
-	"net"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/grant"
@@ -63,40 +61,5 @@ func (s *Session) tell(ctx context.Context, message string, tell func(string) er
 func (t *Task) newest() (grant.State, <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.state, t.changed
-}
-
-// Dial returns the target, already authenticated with the task's credential. The
-// concrete type is the protocol's own (proxy/postgres.Upstream), made by the
-// dialer that cmd wired in. The session's end closes it.
-func (s *Session) Dial(ctx context.Context, attributes map[string]string) (net.Conn, error) {
-	s.mu.Lock()
-	err := s.live(ctx)
-	s.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	granted, err := s.task.granted()
-	if err != nil {
-		return nil, err
-	}
-	// The end of the session interrupts the way to the target, too.
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(s.context, func() { cancel(context.Cause(s.context)) })()
-
-	conn, err := s.task.options.Dial(ctx, granted, attributes)
-	switch {
-	case err != nil && context.Cause(s.context) != nil:
-		return nil, context.Cause(s.context)
-	case err != nil:
-		return nil, fmt.Errorf("connect to the target: %w", err)
-	case !s.connections.add(conn):
-		return nil, context.Cause(s.context)
-	}
-	// Where the end has come meanwhile, it closes what was added.
-	if cause := context.Cause(s.context); cause != nil {
-		return nil, cause
-	}
-	return conn, nil
+	return t.current.Load().state, t.changed
 }

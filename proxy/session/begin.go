@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 
+	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/internal/record"
 )
@@ -18,40 +19,48 @@ const defaultConcurrent = 4
 // when the task has as many sessions as its policy allows. Attributes are the
 // protocol's, as it may be recorded; rules see "database", "user" and
 // "application_name".
-func (s *Session) Begin(ctx context.Context, attributes map[string]string) error {
+func (s *Session) Begin(_ context.Context, attributes map[string]string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.proof == "":
 		return ErrNotAuthenticated
-	case s.writer != nil:
+	case s.begunWith.Load() != nil:
 		return fmt.Errorf("session %s has begun already", s.id)
 	}
 	if err := s.task.enter(s); err != nil {
 		return err
 	}
-	s.facts = policy.SessionContext{
-		User: attributes["user"], Database: attributes["database"], Application: attributes["application_name"],
+	b := &begun{
+		facts: policy.SessionContext{
+			User: attributes["user"], Database: attributes["database"], Application: attributes["application_name"],
+		},
+		how: s.task.State().Recording,
 	}
+	var err error
+	if b.recording, err = s.task.options.Recorder.Begin(s.start(attributes)); err != nil {
+		// A nil of a type of its own would not be nil.
+		b.recording = nil
+		if err := s.notRecorded(b, err); err != nil {
+			return err
+		}
+	}
+	s.begunWith.Store(b)
+	close(s.begun)
+	s.audit(control.AuditEvent{Type: control.AuditSessionBegan, Message: "with " + s.proof})
+	s.task.report()
+	s.task.options.Log.Info("Session began", "session", s.id, "proof", s.proof)
+	return nil
+}
+
+// start is the first event of the recording. Callers hold mu.
+func (s *Session) start(attributes map[string]string) record.Start {
 	task := s.task.State().Task
-	file, err := s.task.options.Recordings.Create(ctx, s.id)
-	if err != nil {
-		return s.task.recordingFailed(err)
-	}
-	writer, err := record.NewFileWriter(file, record.Start{
+	return record.Start{
 		Session: s.id, RequestUID: task.RequestUID, Request: task.Request, Namespace: task.Namespace,
 		Task: task.ID, User: task.Requester, Proof: s.proof, Remote: s.remote.String(),
 		Target: task.Target, Protocol: s.task.options.Protocol, Attributes: maps.Clone(attributes),
-	}, s.task.options.Now)
-	s.file = file
-	if err != nil {
-		return s.task.recordingFailed(err)
 	}
-	s.writer = writer
-	s.task.recorded(writer.Head(), 0, 0)
-	close(s.begun)
-	s.task.options.Log.Info("Session began", "session", s.id, "proof", s.proof)
-	return nil
 }
 
 // enter takes one of the task's places.
@@ -61,19 +70,21 @@ func (t *Task) enter(s *Session) error {
 	if err := context.Cause(s.context); err != nil {
 		return err
 	}
-	if err := t.alive(t.options.Now()); err != nil && !errors.Is(err, ErrNotGranted) {
+	if err := t.usable(); err != nil && !errors.Is(err, ErrNotGranted) {
 		return err
 	}
+	if t.closed {
+		return ErrShutdown
+	}
 	most := int32(defaultConcurrent)
-	if g := t.state.Grant; g != nil && g.Policy.Session.MaxConcurrent > 0 {
+	if g := t.current.Load().state.Grant; g != nil && g.Policy.Session.MaxConcurrent > 0 {
 		most = g.Policy.Session.MaxConcurrent
 	}
-	if t.counters.active >= most {
+	if t.active >= most {
 		return ErrTooManySessions
 	}
-	t.counters.active++
-	t.counters.total++
+	t.active++
+	t.total++
 	s.entered = true
-	t.report()
 	return nil
 }

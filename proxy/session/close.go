@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/record"
 )
 
@@ -26,28 +27,23 @@ func (s *Session) Close(reason error) error {
 }
 
 func (s *Session) closeRecording(reason error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.file == nil {
+	b := s.begunWith.Load()
+	if b == nil {
 		return nil
 	}
-	var failures []error
-	if s.writer != nil {
-		text := "the client left"
-		if reason != nil {
-			text = reason.Error()
-		}
-		// A recording that failed stays incomplete: append says so again, and ends nothing more.
-		head, err := s.writer.Append(record.Event{Type: record.EventEnd, End: &record.End{
-			Reason: text, Allowed: s.allowed, Refused: s.refused,
-		}})
-		if err == nil {
-			s.task.recorded(head, s.allowed, s.refused)
-		}
-		failures = append(failures, err)
-		s.task.options.Log.Info("Session ended", "session", s.id, "reason", text, "allowed", s.allowed, "refused", s.refused)
+	text := "the client left"
+	if reason != nil {
+		text = reason.Error()
 	}
-	if err := errors.Join(append(failures, s.file.Close())...); err != nil {
+	allowed, refused := s.allowed.Load(), s.refused.Load()
+	s.audit(control.AuditEvent{Type: control.AuditSessionEnded, Message: text})
+	s.task.options.Log.Info("Session ended", "session", s.id, "reason", text, "allowed", allowed, "refused", refused)
+	if b.recording == nil {
+		return nil
+	}
+	// A recording that failed stays incomplete: its writer says so again, and ends nothing more.
+	err := b.recording.Append(record.Event{Type: record.EventEnd, End: &record.End{Reason: text, Allowed: allowed, Refused: refused}})
+	if err = errors.Join(err, b.recording.Close()); err != nil {
 		return fmt.Errorf("close the recording of session %s: %w", s.id, err)
 	}
 	return nil
@@ -61,10 +57,8 @@ func (t *Task) leave(s *Session) {
 	if !s.entered {
 		return
 	}
-	t.counters.active--
-	if known := t.counters.of(s.id); known != nil {
-		known.gone = true
-	}
-	t.counters.urgent = true
-	t.report()
+	t.active--
+	t.past.add(progressOf(s))
+	t.urgent = true
+	t.poke()
 }

@@ -10,11 +10,7 @@ import (
 )
 
 // Masks are what the newest policy masks; nil where it masks nothing.
-func (s *Session) Masks() *mask.Set {
-	s.task.mu.Lock()
-	defer s.task.mu.Unlock()
-	return s.task.masks
-}
+func (s *Session) Masks() *mask.Set { return s.task.current.Load().masks }
 
 // masksOf keys the policy's masks: hashes are stable within the task, and nobody
 // without its credential can make or compare them.

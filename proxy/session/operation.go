@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 
 	"github.com/sallyport/sallyport/internal/policy"
-	"github.com/sallyport/sallyport/internal/record"
 )
 
 // Operation is what Admit is asked: the words that policies judge, and the text and
@@ -30,25 +29,17 @@ type Operation struct {
 	Hold *Hold
 }
 
-func (o Operation) shown() string {
+func (o *Operation) shown() string {
 	if o.Shown != "" {
 		return o.Shown
 	}
 	return o.Text
 }
 
-func (o Operation) recorded(number int64) *record.Operation {
-	values := make([]record.Text, len(o.Literals))
-	for i, value := range o.Literals {
-		values[i] = record.Text(value)
-	}
-	return &record.Operation{ID: number, Kind: o.Action.Kind, Text: record.Text(o.shown()), Values: values}
-}
-
 // digest of what an approval releases: SHA-256, in hex, over text and values, each
 // behind its length in eight bytes; before a value's stands whether it is NULL and
 // whether it is binary.
-func (o Operation) digest() string {
+func (o *Operation) digest() string {
 	buffer := binary.BigEndian.AppendUint64(nil, uint64(len(o.Text)))
 	buffer = append(buffer, o.Text...)
 	for _, value := range o.Values {

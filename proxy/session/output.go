@@ -9,7 +9,5 @@ import (
 // Output records a block of what the client gets of an operation. It is recorded even
 // when the session is ending, as results are.
 func (s *Session) Output(_ context.Context, output record.Output) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return s.append(record.Event{Type: record.EventOutput, Output: &output})
 }

@@ -7,11 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/control"
-	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/policy"
 )
 
@@ -20,58 +18,53 @@ var errNoHolder = fmt.Errorf("%w: this proxy has no manager that could ask its r
 
 // review holds an operation until its reviewers have answered, and returns what is
 // decided then. The error is ErrWithdrawn or errLeft, beside a decision that denies.
-// Callers hold mu, which is free during the wait.
-func (s *Session) review(ctx context.Context, number int64, operation Operation, decision policy.Decision, state grant.State) (policy.Decision, grant.State, error) {
+func (s *Session) review(ctx context.Context, number int64, operation Operation, decision policy.Decision, now *snapshot) (policy.Decision, *snapshot, error) {
 	deny := func(message string) policy.Decision {
 		decision.Effect, decision.Message = v1alpha1.EffectDeny, message
 		return decision
 	}
 	if operation.Hold == nil {
-		return deny("it would be held for review, and cannot be held here: denied"), state, nil
+		return deny("it would be held for review, and cannot be held here: denied"), now, nil
 	}
 	held, err := s.held(number, operation, decision)
 	if err != nil {
-		return deny(err.Error()), state, nil
+		return deny(err.Error()), now, nil
 	}
-	s.mu.Unlock()
-	answer, err := s.ask(ctx, number, held, *operation.Hold, policy.HoldTimeout(state.Grant.Policy))
-	s.mu.Lock()
+	answer, err := s.ask(ctx, number, held, *operation.Hold, policy.HoldTimeout(now.state.Grant.Policy))
 	switch {
 	case err != nil:
-		return deny(err.Error()), state, passedOn(err)
+		return deny(err.Error()), now, passedOn(err)
 	case answer.Outcome != v1alpha1.OutcomeApproved:
-		return deny(denial(answer)), state, nil
+		return deny(denial(answer)), now, nil
 	}
 	return s.reconsider(number, operation, decision, answer)
 }
 
 // reconsider judges an approved operation by the newest policy: an approval answers
 // for the rule that it was asked about, and for no other.
-func (s *Session) reconsider(number int64, operation Operation, asked policy.Decision, answer control.HoldState) (policy.Decision, grant.State, error) {
-	now, state, err := s.task.decide(operation, s.facts)
+func (s *Session) reconsider(number int64, operation Operation, asked policy.Decision, answer control.HoldState) (policy.Decision, *snapshot, error) {
+	now := s.task.current.Load()
+	decided, err := now.decide(&operation, s.begunWith.Load().facts)
 	if err != nil {
 		asked.Effect, asked.Message = v1alpha1.EffectDeny, err.Error()
-		return asked, state, nil
+		return asked, now, nil
 	}
-	if now.Effect != v1alpha1.EffectHold {
-		return now, state, nil
+	if decided.Effect != v1alpha1.EffectHold {
+		return decided, now, nil
 	}
-	if now.Rule != asked.Rule || now.Policy != asked.Policy {
-		now.Effect, now.Message = v1alpha1.EffectDeny, "the policy has changed while it was held: send it again"
-		return now, state, nil
+	if decided.Rule != asked.Rule || decided.Policy != asked.Policy {
+		decided.Effect, decided.Message = v1alpha1.EffectDeny, "the policy has changed while it was held: send it again"
+		return decided, now, nil
 	}
-	now.Effect, now.Message = v1alpha1.EffectAllow, "review "+answer.Review+": "+answer.Message
+	decided.Effect, decided.Message = v1alpha1.EffectAllow, "review "+answer.Review+": "+answer.Message
 	// What was approved is the statement; a rule that gates commits still gates its.
 	if operation.InTransaction {
-		for _, rule := range state.Grant.Policy.Rules {
-			if rule.Effect == v1alpha1.EffectHoldCommit && slices.Contains(now.Matched, rule.Name) {
-				now.Effect, now.Rule, now.Message = v1alpha1.EffectHoldCommit, rule.Name, rule.Message
-				break
-			}
+		if rule, gated := now.gating(decided.Matched); gated {
+			decided.Effect, decided.Rule, decided.Message = v1alpha1.EffectHoldCommit, rule.Name, rule.Message
 		}
 	}
 	s.task.options.Log.Info("A held operation was approved", "session", s.id, "operation", number, "review", answer.Review)
-	return now, state, nil
+	return decided, now, nil
 }
 
 // AwaitCommit puts the effects of a transaction before reviewers, and waits. rule is
@@ -91,9 +84,7 @@ func (s *Session) AwaitCommit(ctx context.Context, operation int64, rule, messag
 		}}
 	}
 	answer, err := s.ask(ctx, operation, held, hold, policy.CommitTimeout(granted.Policy))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if ended := s.live(ctx); ended != nil {
+	if _, ended := s.live(ctx); ended != nil {
 		return ended
 	}
 	switch {

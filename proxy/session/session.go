@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"crypto/tls"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -12,8 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/sallyport/sallyport/internal/grant"
-	"github.com/sallyport/sallyport/internal/policy"
-	"github.com/sallyport/sallyport/internal/record"
 )
 
 // Session is one client's connection. An engine calls, in this order: TLS,
@@ -38,17 +35,18 @@ type Session struct {
 	// waits is how many operations are before their reviewers: the session is not idle.
 	waits atomic.Int32
 
-	// mu orders the recording: an operation, its verdict and the check that the
-	// task is alive are one step.
-	mu         sync.Mutex
-	proof      string
-	failures   int
-	facts      policy.SessionContext
-	writer     *record.FileWriter
-	file       io.Closer
-	operations int64
-	allowed    int64
-	refused    int64
+	// mu guards what is known of the client before it has begun.
+	mu       sync.Mutex
+	proof    string
+	failures int
+
+	// begunWith is nil before Begin has returned.
+	begunWith  atomic.Pointer[begun]
+	operations atomic.Int64
+	allowed    atomic.Int64
+	refused    atomic.Int64
+	// audited is how many events the audit stream has of it.
+	audited atomic.Int64
 
 	connections connections
 	// cut is closed when the end has closed the ways to the target.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,25 +58,24 @@ func TestAnOperationIsRecordedThenDecidedThenAdmitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var types []record.EventType
+	var story []string
 	for _, event := range events {
-		types = append(types, event.Type)
+		line := string(event.Type)
+		if event.Verdict != nil {
+			line += " " + event.Verdict.Effect
+		}
+		if event.Operation != nil {
+			line += " reads " + strings.Join(event.Operation.Reads, ",")
+		}
+		story = append(story, line)
 	}
-	if diff := cmp.Diff([]record.EventType{
-		record.EventStart, record.EventOperation, record.EventVerdict, record.EventOperation, record.EventVerdict,
-		record.EventStream, record.EventResult, record.EventEnd,
-	}, types); diff != "" {
+	if diff := cmp.Diff([]string{
+		"session.start", "operation Allow reads public.orders", "operation Deny reads public.customers", "stream", "result", "session.end",
+	}, story); diff != "" {
 		t.Error(diff)
 	}
 	if end := events[len(events)-1].End; end.Allowed != 1 || end.Refused != 1 {
 		t.Errorf("%+v", end)
-	}
-	in, err := task.Recordings.Open(t.Context(), s.ID())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := record.VerifyFile(in, record.Expectation{Session: s.ID(), RequestUID: sessiontest.RequestUID}); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -122,7 +122,7 @@ func TestAnEndThatComesWhileTheVerdictIsRecordedStillEnds(t *testing.T) {
 	task := sessiontest.New(t, granted())
 	s := task.Begin(t)
 	task.Recordings.OnWrite(func(data []byte) {
-		if bytes.Contains(data, []byte(`"type":"verdict"`)) {
+		if bytes.Contains(data, []byte(`"verdict":`)) {
 			task.Update(sessiontest.Ended(task.Key))
 		}
 	})
@@ -146,8 +146,8 @@ func TestNothingIsAdmittedBeforeTheGrantOrWithoutARecording(t *testing.T) {
 	if _, err := s.Admit(t.Context(), read("orders")); err == nil {
 		t.Error("admitted without a recording")
 	}
-	if list, err := task.Recordings.List(t.Context()); err != nil || len(list) != 1 {
-		t.Error(list, err)
+	if list := task.Recordings.Sessions(); len(list) != 1 {
+		t.Error(list)
 	}
 }
 

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,16 +10,16 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
 	"golang.org/x/time/rate"
 
+	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/grant"
-	"github.com/sallyport/sallyport/internal/mask"
 	"github.com/sallyport/sallyport/internal/policy"
-	"github.com/sallyport/sallyport/internal/record/store"
 )
 
 // Dialer connects to the target that a grant names and authenticates there. The
@@ -29,9 +30,9 @@ type Dialer func(ctx context.Context, g grant.Grant, attributes map[string]strin
 type Options struct {
 	// Protocol that the sessions speak: Engine.Protocol.
 	Protocol string
-	// Recordings of this task.
-	Recordings store.Legacy
-	Dial       Dialer
+	// Recorder keeps this task's recordings.
+	Recorder Recorder
+	Dial     Dialer
 	// Certificate is this task's, for tls.Config.GetCertificate.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// Authenticate says whose token it is. Nil takes no tokens.
@@ -60,22 +61,25 @@ type Task struct {
 	wake    chan struct{}
 	stopped context.Context
 
-	// reporting keeps reports in their order.
-	reporting sync.Mutex
+	// current is the newest state and its policy; only Update replaces it.
+	current atomic.Pointer[snapshot]
 
-	mu    sync.Mutex
-	state grant.State
-	// policy of the state's grant; nil while there is none.
-	policy *policy.Policy
-	// masks of that policy, keyed for this task.
-	masks *mask.Set
-	// endAt is the grant's deadline on the monotonic clock, so that a clock that is
-	// set back buys no time.
-	endAt time.Time
+	// reporting keeps reports in their order, and guards reported, the newest.
+	reporting sync.Mutex
+	reported  Report
+
+	mu sync.Mutex
 	// changed is closed, and replaced, at every update.
 	changed  chan struct{}
 	sessions map[*Session]struct{}
-	counters counters
+	// active and total sessions, and those that have left.
+	active, total int32
+	past          past
+	audits        auditRing
+	lost          loss
+	// urgent says that a report is due at once.
+	urgent     bool
+	reportedAt time.Time
 	// holds is how many operations wait for reviewers.
 	holds  int
 	closed bool
@@ -83,9 +87,9 @@ type Task struct {
 
 // NewTask starts a task that waits for its first Update.
 func NewTask(options Options) (*Task, error) {
-	if options.Recordings == nil || options.Dial == nil || options.Certificate == nil ||
+	if options.Recorder == nil || options.Dial == nil || options.Certificate == nil ||
 		options.Protocol == "" || options.Now == nil {
-		return nil, errors.New("a task needs Protocol, Recordings, Dial, Certificate and Now")
+		return nil, errors.New("a task needs Protocol, Recorder, Dial, Certificate and Now")
 	}
 	if options.HandshakeSeconds == 0 {
 		options.HandshakeSeconds = 15
@@ -95,10 +99,10 @@ func NewTask(options Options) (*Task, error) {
 		// Each token costs the manager a TokenReview.
 		tokens:   rate.NewLimiter(5, 10),
 		wake:     make(chan struct{}, 1),
-		state:    grant.State{Phase: grant.Waiting, Wait: "the proxy has not heard from the manager yet"},
 		changed:  make(chan struct{}),
 		sessions: map[*Session]struct{}{},
 	}
+	t.current.Store(newSnapshot(grant.State{Phase: grant.Waiting, Wait: "the proxy has not heard from the manager yet"}, nil, time.Time{}))
 	t.stopped, t.stop = context.WithCancel(context.Background())
 	t.watched.Go(t.watch)
 	return t, nil
@@ -118,11 +122,7 @@ func (t *Task) NewSession(remote net.Addr) *Session {
 }
 
 // State is the newest state.
-func (t *Task) State() grant.State {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.state
-}
+func (t *Task) State() grant.State { return t.current.Load().state }
 
 // Update takes a newer state. The phase never goes back; a state that is another
 // task's, or whose policy cannot be enforced here, ends the task.
@@ -130,18 +130,20 @@ func (t *Task) Update(state grant.State) {
 	compiled, state := t.compile(state)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if known := t.state.Task.RequestUID; known != "" && known != state.Task.RequestUID {
-		state = t.state
+	before := t.current.Load()
+	if known := before.state.Task.RequestUID; known != "" && known != state.Task.RequestUID {
+		state = before.state
 		state.Phase, state.Reason = grant.Ended, "the manager named another request"
 	}
-	if order(state.Phase) < order(t.state.Phase) || t.state.Phase == grant.Ended {
-		t.options.Log.Info("Ignored a state that goes back", "from", t.state.Phase, "to", state.Phase)
+	if order(state.Phase) < order(before.state.Phase) || before.state.Phase == grant.Ended {
+		t.options.Log.Info("Ignored a state that goes back", "from", before.state.Phase, "to", state.Phase)
 		return
 	}
+	endAt := before.endAt
 	if state.Grant != nil {
-		t.endAt = t.monotonic(state.Grant.Deadline)
+		endAt = t.monotonic(before, state.Grant.Deadline)
 	}
-	t.state, t.policy, t.masks = state, compiled, masksOf(compiled, state)
+	t.current.Store(newSnapshot(state, compiled, endAt))
 	if state.Phase == grant.Ended {
 		t.endAll(&EndedError{state.Reason})
 	}
@@ -161,6 +163,9 @@ func (t *Task) compile(state grant.State) (*policy.Policy, grant.State) {
 		return nil, state
 	}
 	compiled, err := policy.Compile(state.Grant.PolicyName, state.Grant.Policy)
+	if want := state.Grant.Policy.Recording.Durability; err == nil && want != "" && want != durability(state.Recording) {
+		err = fmt.Errorf("it wants durability %s, and the manager said %s", want, durability(state.Recording))
+	}
 	if err != nil {
 		t.options.Log.Error(err, "The policy cannot be enforced", "policy", state.Grant.PolicyName)
 		state.Phase, state.Grant = grant.Ended, nil
@@ -170,13 +175,17 @@ func (t *Task) compile(state grant.State) (*policy.Policy, grant.State) {
 	return compiled, state
 }
 
+func durability(how grant.Recording) v1alpha1.Durability {
+	return cmp.Or(how.Durability, v1alpha1.DurabilityProcess)
+}
+
 // monotonic is the deadline on the monotonic clock. The same deadline again is never
-// later than before. Callers hold mu.
-func (t *Task) monotonic(deadline time.Time) time.Time {
+// later than before.
+func (t *Task) monotonic(before *snapshot, deadline time.Time) time.Time {
 	now := t.options.Now()
 	at := now.Add(deadline.Sub(now.Round(0)))
-	if t.state.Grant != nil && t.state.Grant.Deadline.Equal(deadline) && t.endAt.Before(at) {
-		return t.endAt
+	if before.state.Grant != nil && before.state.Grant.Deadline.Equal(deadline) && before.endAt.Before(at) {
+		return before.endAt
 	}
 	return at
 }
@@ -185,10 +194,11 @@ func (t *Task) monotonic(deadline time.Time) time.Time {
 func (t *Task) takeHold() (leave func(), err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.state.Grant == nil {
+	granted := t.current.Load().state.Grant
+	if granted == nil {
 		return nil, ErrNotGranted
 	}
-	if t.holds >= policy.MaxOpen(t.state.Grant.Policy) {
+	if t.holds >= policy.MaxOpen(granted.Policy) {
 		return nil, fmt.Errorf("%w: the task has %d operations before its reviewers already", control.ErrHoldRefused, t.holds)
 	}
 	t.holds++
@@ -214,49 +224,16 @@ func order(phase grant.Phase) int {
 	return slices.Index([]grant.Phase{grant.Waiting, grant.Granted, grant.Ended}, phase)
 }
 
-// alive is nil while operations may pass. Callers hold mu.
-func (t *Task) alive(now time.Time) error {
-	switch {
-	case t.state.Phase == grant.Ended:
-		return &EndedError{t.state.Reason}
-	case t.closed:
-		return ErrShutdown
-	case t.state.Phase != grant.Granted:
-		return ErrNotGranted
-	// Both clocks: the wall's may be set back, the monotonic one sleeps with the machine.
-	case !now.Before(t.endAt) || !now.Round(0).Before(t.state.Grant.Deadline):
-		return &EndedError{"its time is over"}
-	case t.controlLost(now):
-		return ErrControlLost
-	}
-	return nil
-}
-
-func (t *Task) usable() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.alive(t.options.Now())
-}
+// usable is nil while operations may pass.
+func (t *Task) usable() error { return t.current.Load().alive(t.options.Now(), t.options.LastContact) }
 
 // granted is the grant, of a task that is alive: one that has ended has none.
 func (t *Task) granted() (grant.Grant, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := t.alive(t.options.Now()); err != nil {
+	now := t.current.Load()
+	if err := now.alive(t.options.Now(), t.options.LastContact); err != nil {
 		return grant.Grant{}, err
 	}
-	return *t.state.Grant, nil
-}
-
-func (t *Task) controlLost(now time.Time) bool {
-	if t.options.LastContact == nil || t.state.Grant == nil {
-		return false
-	}
-	loss := time.Duration(t.state.Grant.Policy.Session.ControlLossSeconds) * time.Second
-	if loss <= 0 {
-		loss = time.Minute
-	}
-	return now.Sub(t.options.LastContact()) > loss
+	return *now.state.Grant, nil
 }
 
 // endAll ends every session that has begun; one that has not hears of it from Begin,
@@ -285,7 +262,7 @@ func (t *Task) Drain(ctx context.Context) error {
 	t.mu.Lock()
 	open := slices.Collect(maps.Keys(t.sessions))
 	t.mu.Unlock()
-	defer t.reportNow()
+	defer t.Report()
 	for _, s := range open {
 		select {
 		case <-s.gone:

@@ -14,11 +14,14 @@ const watchEvery = 250 * time.Millisecond
 func (t *Task) watch() {
 	timer := time.NewTimer(watchEvery)
 	defer timer.Stop()
+	failures := t.options.Recorder.Failures()
 	for {
 		timer.Reset(t.inspect())
 		select {
 		case <-timer.C:
 		case <-t.wake:
+		case err := <-failures:
+			t.recorderFailed(err)
 		case <-t.stopped.Done():
 			return
 		}
@@ -36,21 +39,21 @@ func (t *Task) poke() {
 // inspect does what is due, and returns when to look again.
 func (t *Task) inspect() time.Duration {
 	t.mu.Lock()
-	now := t.options.Now()
-	if t.state.Phase == grant.Granted {
-		if err := t.alive(now); err != nil {
+	now, current := t.options.Now(), t.current.Load()
+	if current.state.Phase == grant.Granted {
+		if err := current.alive(now, t.options.LastContact); err != nil {
 			t.endAll(err)
 		}
 	}
 	for s := range t.sessions {
-		if err := t.overdue(s, now); err != nil {
+		if err := t.overdue(s, current, now); err != nil {
 			s.end(err)
 		}
 	}
 	next := watchEvery
-	if t.state.Phase == grant.Granted {
+	if current.state.Phase == grant.Granted {
 		// A passed deadline needs no timer: alive has seen it.
-		if left := t.endAt.Sub(now); left > 0 {
+		if left := current.endAt.Sub(now); left > 0 {
 			next = min(next, left)
 		}
 	}
@@ -60,7 +63,7 @@ func (t *Task) inspect() time.Duration {
 }
 
 // overdue is why a session alone must end now. Callers hold mu.
-func (t *Task) overdue(s *Session, now time.Time) error {
+func (t *Task) overdue(s *Session, current *snapshot, now time.Time) error {
 	since := now.Sub(s.created)
 	if s.moved.Swap(false) {
 		s.touched = since
@@ -73,12 +76,21 @@ func (t *Task) overdue(s *Session, now time.Time) error {
 		}
 		return nil
 	}
-	if t.state.Grant == nil {
+	if current.state.Grant == nil {
 		return nil
 	}
-	idle := time.Duration(t.state.Grant.Policy.Session.IdleSeconds) * time.Second
+	idle := time.Duration(current.state.Grant.Policy.Session.IdleSeconds) * time.Second
 	if idle > 0 && s.waits.Load() == 0 && since-s.touched > idle {
 		return ErrIdle
 	}
 	return nil
+}
+
+// recorderFailed is what no session was waiting for: a store that takes nothing more.
+func (t *Task) recorderFailed(err error) {
+	if t.State().Recording.BestEffort {
+		t.lose(err)
+		return
+	}
+	_ = t.recordingFailed(err) // it has told the sessions
 }

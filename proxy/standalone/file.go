@@ -30,10 +30,14 @@ type File struct {
 	ClientToken grant.Secret `json:"clientToken,omitempty"`
 }
 
-// Recording is where sessions are recorded.
+// Recording is where and how sessions are recorded.
 type Recording struct {
+	grant.Recording `json:",inline"`
 	// Directory for the recordings; it must exist.
 	Directory string `json:"directory,omitempty"`
+	// SigningKey is a file with an Ed25519 key (PKCS #8, PEM) that signs them, in place of
+	// a manager's. Without one they are not signed.
+	SigningKey string `json:"signingKey,omitempty"`
 }
 
 // Read reads a grant file. What it leaves out gets a value: phase Granted where there
@@ -68,6 +72,10 @@ func readBounded(path string) ([]byte, error) {
 }
 
 func (f *File) complete(ctx context.Context, now time.Time) error {
+	if f.Grant != nil && f.Recording.Durability == "" {
+		f.Recording.Durability = f.Grant.Policy.Recording.Durability
+	}
+	f.State.Recording = f.Recording.Recording
 	if f.Task.RequestUID == "" {
 		f.Task.RequestUID = "standalone"
 	}

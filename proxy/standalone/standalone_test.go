@@ -70,7 +70,10 @@ func TestTheSourceEndsTheTaskAtItsDeadline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := standalone.NewSource(file, nil, func() time.Time { return now })
+	source, err := standalone.NewSource(file, nil, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
 	var phases []grant.Phase
 	if err := source.Run(t.Context(), func(state grant.State) { phases = append(phases, state.Phase) }); err != nil {
 		t.Fatal(err)
@@ -95,7 +98,10 @@ func TestAFileWithoutAGrantWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	source := standalone.NewSource(file, nil, time.Now)
+	source, err := standalone.NewSource(file, nil, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	err = source.Run(ctx, func(state grant.State) {
 		if state.Phase == grant.Waiting && state.Wait == "for ever" {
 			cancel()

@@ -1,18 +1,15 @@
 package canary
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"io/fs"
 	"sync"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/record/store"
+	"github.com/sallyport/sallyport/proxy/session"
 )
 
 // watched is the recordings and the reviewers of a task: both are searched for
@@ -37,16 +34,14 @@ func (w *watched) leak(where string) func(string, []byte) {
 	return func(form string, around []byte) { w.found(where, form, around) }
 }
 
-// Create begins a recording that is searched as it is written.
-func (w *watched) Create(context.Context, string) (io.WriteCloser, error) {
-	return &recording{watched: w, blocks: map[int64]*stream{}}, nil
+// Begin begins a recording that is searched as it is written.
+func (w *watched) Begin(start record.Start) (session.Recording, error) {
+	r := &recording{watched: w, head: record.Head{Session: start.Session}, blocks: map[int64]*stream{}}
+	return r, r.Append(record.Event{Type: record.EventStart, Start: &start})
 }
 
-// Open finds nothing: nothing is kept.
-func (w *watched) Open(context.Context, string) (io.ReadCloser, error) { return nil, fs.ErrNotExist }
-
-// List is empty.
-func (w *watched) List(context.Context) ([]store.Recording, error) { return nil, nil }
+// Failures implements session.Recorder: there are none.
+func (w *watched) Failures() <-chan error { return nil }
 
 func (w *watched) hold(_ context.Context, held v1alpha1.HeldOperation, changed func(control.HoldState)) (control.HoldState, error) {
 	encoded, err := control.EncodeHeld(held)
@@ -68,46 +63,48 @@ func (w *watched) hold(_ context.Context, held v1alpha1.HeldOperation, changed f
 // recording of one session.
 type recording struct {
 	*watched
-	line   []byte
+	head   record.Head
 	blocks map[int64]*stream
 }
 
-func (r *recording) Write(data []byte) (int, error) {
-	r.line = append(r.line, data...)
-	for {
-		end := bytes.IndexByte(r.line, '\n')
-		if end < 0 {
-			return len(data), nil
-		}
-		if err := r.entry(r.line[:end]); err != nil {
+func (r *recording) Append(events ...record.Event) error {
+	for _, event := range events {
+		if err := r.entry(event); err != nil {
 			r.mu.Lock()
 			r.failed = err
 			r.mu.Unlock()
 		}
-		r.line = append(r.line[:0], r.line[end+1:]...)
 	}
+	return nil
 }
 
-// entry searches one line. Rows are searched as they are, not as compressed: in so
-// much that is as good as random, anything is found one day.
-func (r *recording) entry(line []byte) error {
-	var event record.Event
-	if err := json.Unmarshal(line, &event); err != nil {
-		return fmt.Errorf("a line of the recording: %w", err)
-	}
-	if event.Output == nil {
-		r.matcher.search(line, r.leak("recording"))
-		return r.event(event)
-	}
-	bare := *event.Output
-	bare.Data = nil
-	head, err := json.Marshal(bare)
+func (r *recording) AppendOperation(operation *record.Operation, verdict *record.Verdict) error {
+	return r.Append(record.Event{Type: record.EventOperation, Operation: operation, Verdict: verdict})
+}
+
+func (r *recording) AppendResult(result *record.Result) error {
+	return r.Append(record.Event{Type: record.EventResult, Result: result})
+}
+
+// entry searches one event; rows are searched with those of their operation.
+func (r *recording) entry(event record.Event) error {
+	line, err := json.Marshal(event)
 	if err != nil {
-		return err
+		return fmt.Errorf("an event of the recording: %w", err)
 	}
-	r.matcher.search(head, r.leak("recording"))
+	r.matcher.search(line, r.leak("recording"))
 	return r.event(event)
 }
+
+func (r *recording) Settle(context.Context) error { return nil }
+
+func (r *recording) Head() record.Head {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.head
+}
+
+func (r *recording) Sealed() (record.Signature, bool) { return record.Signature{}, false }
 
 // Close ends the recording.
 func (r *recording) Close() error { return nil }
@@ -115,6 +112,7 @@ func (r *recording) Close() error { return nil }
 func (r *recording) event(e record.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.head.Sequence++
 	switch {
 	case e.Verdict != nil && e.Verdict.Effect == string(v1alpha1.EffectDeny):
 		r.refused++
@@ -135,7 +133,7 @@ func (r *recording) event(e record.Event) error {
 	return nil
 }
 
-// output searches the rows of an operation, decompressed.
+// output searches the rows of an operation.
 func (r *recording) output(o *record.Output) error {
 	if r.blocks[o.Operation] == nil {
 		r.blocks[o.Operation] = &stream{matcher: r.matcher, found: r.leak("recorded rows")}

@@ -234,7 +234,7 @@ type door struct {
 func (d *database) open(t testing.TB, r terms, watch *watched) *door {
 	t.Helper()
 	reviews := func(o *session.Options) {
-		o.Dial, o.Recordings, o.Hold = postgres.Dialer{}.Dial, watch, watch.hold
+		o.Dial, o.Recorder, o.Hold = postgres.Dialer{}.Dial, watch, watch.hold
 	}
 	task := sessiontest.New(t, sessiontest.Waiting, reviews)
 	spec := r.policy(d.name)

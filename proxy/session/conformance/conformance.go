@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"bytes"
 	"context"
 	"net"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
-	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/proxy/server"
 	"github.com/sallyport/sallyport/proxy/session"
 	"github.com/sallyport/sallyport/proxy/session/sessiontest"
@@ -29,7 +27,11 @@ func Run(t *testing.T, newDriver func(testing.TB) Driver) {
 		hold func(*testing.T, *bench)
 	}{
 		{"AnOperationIsRecordedBeforeItIsForwarded", recordBeforeForward},
+		{"AnOperationWaitsUntilItsRecordIsSettled", settleBeforeForward},
 		{"AFailureToRecordEndsTheSession", recorderFailureEnds},
+		{"AFailureToSettleEndsTheSession", settleFailureEnds},
+		{"AStoreThatFailsBehindEndsTheSession", storeFailureEnds},
+		{"UnderBestEffortAFailureToRecordIsTold", bestEffortGoesOn},
 		{"AnErrorOfThePolicyDenies", policyErrorDenies},
 		{"ARefusalNamesItsRuleAndLeavesTheSessionUsable", refusalKeepsSession},
 		{"WhatIsNotUnderstoodIsRefused", notUnderstoodIsRefused},
@@ -55,12 +57,31 @@ type bench struct {
 	Driver
 	task    *sessiontest.Task
 	address string
+
+	mu     sync.Mutex
+	report func(session.Report)
+}
+
+// onReport calls hook with every report from now on.
+func (b *bench) onReport(hook func(session.Report)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.report = hook
+}
+
+func (b *bench) reported(report session.Report) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.report != nil {
+		b.report(report)
+	}
 }
 
 func newBench(t *testing.T, driver Driver) *bench {
 	t.Helper()
-	task := sessiontest.New(t, nil, func(o *session.Options) {
-		o.Protocol, o.Dial = driver.Engine().Protocol(), driver.Dial
+	b := &bench{Driver: driver}
+	b.task = sessiontest.New(t, nil, func(o *session.Options) {
+		o.Protocol, o.Dial, o.Report = driver.Engine().Protocol(), driver.Dial, b.reported
 	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -69,7 +90,7 @@ func newBench(t *testing.T, driver Driver) *bench {
 	ctx, cancel := context.WithCancel(context.Background())
 	var served sync.WaitGroup
 	served.Go(func() {
-		s := &server.Server{Engine: driver.Engine(), Task: task.Task, Log: logr.Discard()}
+		s := &server.Server{Engine: driver.Engine(), Task: b.task.Task, Log: logr.Discard()}
 		if err := s.Serve(ctx, listener); err != nil {
 			t.Error(err)
 		}
@@ -78,7 +99,8 @@ func newBench(t *testing.T, driver Driver) *bench {
 		cancel()
 		served.Wait()
 	})
-	return &bench{driver, task, listener.Addr().String()}
+	b.address = listener.Addr().String()
+	return b
 }
 
 func (b *bench) grant(change ...func(*v1alpha1.AccessPolicySpec)) {
@@ -135,50 +157,6 @@ func (b *bench) mustRefuse(t *testing.T, client Client, text string, words ...st
 	for _, word := range words {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("the refusal does not say %q: %v", word, err)
-		}
-	}
-}
-
-func recordBeforeForward(t *testing.T, b *bench) {
-	b.grant()
-	client := b.connect(t)
-	text := b.Operations().Allowed
-	var early sync.Once
-	b.task.Recordings.OnWrite(func(data []byte) {
-		for _, event := range []record.EventType{record.EventOperation, record.EventVerdict} {
-			if bytes.Contains(data, []byte(`"type":"`+event+`"`)) && b.Reached(text) {
-				early.Do(func() { t.Errorf("%s reached the target before its %s was written", text, event) })
-			}
-		}
-	})
-	b.mustDo(t, client, text)
-	events, err := b.task.Recordings.Events("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	operation, verdict := int64(-1), ""
-	for _, event := range events {
-		if event.Operation != nil && strings.Contains(string(event.Operation.Text), text) {
-			operation = event.Operation.ID
-		}
-		if event.Verdict != nil && event.Verdict.Operation == operation {
-			verdict = event.Verdict.Effect
-		}
-	}
-	if verdict != string(v1alpha1.EffectAllow) {
-		t.Errorf("the recording holds operation %d with verdict %q", operation, verdict)
-	}
-}
-
-func recorderFailureEnds(t *testing.T, b *bench) {
-	b.grant()
-	client, second := b.connect(t), b.connect(t)
-	b.mustDo(t, client, b.Operations().Allowed)
-	b.task.Recordings.Fail()
-	b.mustRefuse(t, client, b.Operations().AllowedToo)
-	for _, c := range []Client{client, second} {
-		if err := c.Closed(); err != nil {
-			t.Error(err)
 		}
 	}
 }
@@ -277,7 +255,7 @@ func anotherPersonIsRefused(t *testing.T, b *bench) {
 	if _, err := b.connectAs(t, sessiontest.NewKey(t, "mallory")); err == nil {
 		t.Error("a key that the request does not name was taken")
 	}
-	if list, err := b.task.Recordings.List(t.Context()); err != nil || len(list) != 0 {
-		t.Error("a recording was opened for them:", list, err)
+	if list := b.task.Recordings.Sessions(); len(list) != 0 {
+		t.Error("a recording was opened for them:", list)
 	}
 }

@@ -3,31 +3,41 @@ package sessiontest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/record"
-	"github.com/sallyport/sallyport/internal/record/store"
+	"github.com/sallyport/sallyport/proxy/session"
 )
 
 // ErrFull is what writing fails with after Fail.
 var ErrFull = errors.New("no space left on device")
 
-// Recordings is a store in memory.
+// Recordings is a session.Recorder in memory.
 type Recordings struct {
-	mu      sync.Mutex
-	files   map[string]*bytes.Buffer
-	failing bool
-	onWrite func([]byte)
+	failures chan error
+
+	mu       sync.Mutex
+	sessions map[string]*recording
+	failing  bool
+	onWrite  func([]byte)
+	onSettle func(context.Context) error
 }
 
-var _ store.Legacy = (*Recordings)(nil)
+var _ session.Recorder = (*Recordings)(nil)
+
+// NewRecordings is a recorder without recordings.
+func NewRecordings() *Recordings {
+	return &Recordings{failures: make(chan error, 1), sessions: map[string]*recording{}}
+}
 
 // Fail makes every later write fail.
 func (r *Recordings) Fail() {
@@ -36,72 +46,77 @@ func (r *Recordings) Fail() {
 	r.failing = true
 }
 
-// OnWrite calls hook before each write, with what is about to be written; it may block.
+// FailBehind tells the task that its recordings cannot be kept, while nobody writes.
+func (r *Recordings) FailBehind() { r.failures <- ErrFull }
+
+// OnWrite calls hook before each write, with the event in JSON; it may block.
 func (r *Recordings) OnWrite(hook func([]byte)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.onWrite = hook
 }
 
-// Create begins a recording.
-func (r *Recordings) Create(_ context.Context, session string) (io.WriteCloser, error) {
+// OnSettle calls hook whenever a write to the target waits for what is recorded.
+func (r *Recordings) OnSettle(hook func(context.Context) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.failing {
-		return nil, ErrFull
-	}
-	if r.files[session] != nil {
+	r.onSettle = hook
+}
+
+// Begin implements session.Recorder.
+func (r *Recordings) Begin(start record.Start) (session.Recording, error) {
+	r.mu.Lock()
+	if r.sessions[start.Session] != nil {
+		r.mu.Unlock()
 		return nil, fs.ErrExist
 	}
-	if r.files == nil {
-		r.files = map[string]*bytes.Buffer{}
+	made := &recording{recordings: r, head: record.Head{Session: start.Session}}
+	if !r.failing {
+		r.sessions[start.Session] = made
 	}
-	r.files[session] = &bytes.Buffer{}
-	return &file{r, session}, nil
+	r.mu.Unlock()
+	return made, made.Append(record.Event{Type: record.EventStart, Start: &start})
 }
 
-// Open reads what is there now.
-func (r *Recordings) Open(_ context.Context, session string) (io.ReadCloser, error) {
+// Failures implements session.Recorder.
+func (r *Recordings) Failures() <-chan error { return r.failures }
+
+// Sessions that have a recording, sorted.
+func (r *Recordings) Sessions() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.files[session] == nil {
-		return nil, fs.ErrNotExist
-	}
-	return io.NopCloser(bytes.NewReader(bytes.Clone(r.files[session].Bytes()))), nil
+	return slices.Sorted(maps.Keys(r.sessions))
 }
 
-// List names the sessions, sorted.
-func (r *Recordings) List(context.Context) ([]store.Recording, error) {
+// Bytes that all recordings take.
+func (r *Recordings) Bytes() (size int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var found []store.Recording
-	for _, session := range slices.Sorted(maps.Keys(r.files)) {
-		found = append(found, store.Recording{Session: session, Bytes: int64(r.files[session].Len())})
+	for _, recording := range r.sessions {
+		for _, line := range recording.lines {
+			size += int64(len(line.event) + len(line.block))
+		}
 	}
-	return found, nil
+	return size
 }
 
 // Events of one session so far, or of all sessions in their order for "".
 func (r *Recordings) Events(session string) ([]record.Event, error) {
-	all, err := r.List(context.Background())
-	if err != nil {
-		return nil, err
-	}
 	var events []record.Event
-	for _, recording := range all {
-		if session != "" && recording.Session != session {
+	for _, id := range r.Sessions() {
+		if session != "" && id != session {
 			continue
 		}
 		r.mu.Lock()
-		lines := bytes.Split(bytes.Clone(r.files[recording.Session].Bytes()), []byte{'\n'})
+		lines := slices.Clone(r.sessions[id].lines)
 		r.mu.Unlock()
-		for _, line := range lines[min(1, len(lines)):] {
-			if len(line) == 0 {
-				continue
-			}
+		for _, line := range lines {
 			var event record.Event
-			if err := json.Unmarshal(line, &event); err != nil {
-				return nil, fmt.Errorf("event of session %s: %w", recording.Session, err)
+			if err := json.Unmarshal(line.event, &event); err != nil {
+				return nil, fmt.Errorf("event of session %s: %w", id, err)
+			}
+			if event.Output != nil {
+				event.Output.Block = line.block
 			}
 			events = append(events, event)
 		}
@@ -109,24 +124,84 @@ func (r *Recordings) Events(session string) ([]record.Event, error) {
 	return events, nil
 }
 
-type file struct {
+// recording is one session's; the recordings' mu guards it.
+type recording struct {
 	recordings *Recordings
-	session    string
+	lines      []line
+	head       record.Head
 }
 
-func (f *file) Write(data []byte) (int, error) {
-	f.recordings.mu.Lock()
-	hook := f.recordings.onWrite
-	f.recordings.mu.Unlock()
+// line is one event, and the block that is attached to it.
+type line struct{ event, block []byte }
+
+func (r *recording) Append(events ...record.Event) error {
+	for _, event := range events {
+		if err := r.append(event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *recording) append(event record.Event) error {
+	event.Time = time.Now().UTC()
+	if event.Start != nil && len(event.Start.Session) == 0 {
+		return errors.New("a recording without a session")
+	}
+	all := r.recordings
+	all.mu.Lock()
+	hook := all.onWrite
+	event.Sequence = r.head.Sequence + 1
+	all.mu.Unlock()
+	encoded, err := json.Marshal(event)
+	if err != nil {
+		return err
+	}
 	if hook != nil {
-		hook(data)
+		hook(encoded)
 	}
-	f.recordings.mu.Lock()
-	defer f.recordings.mu.Unlock()
-	if f.recordings.failing {
-		return 0, ErrFull
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	switch {
+	case r.head.Complete:
+		return record.ErrClosed
+	case all.failing:
+		return ErrFull
 	}
-	return f.recordings.files[f.session].Write(data)
+	added := line{event: encoded}
+	if event.Output != nil {
+		added.block = bytes.Clone(event.Output.Block)
+	}
+	r.lines = append(r.lines, added)
+	hash := sha256.Sum256(append([]byte(r.head.Hash), encoded...))
+	r.head.Sequence, r.head.Hash, r.head.Complete = r.head.Sequence+1, hex.EncodeToString(hash[:]), event.Type == record.EventEnd
+	return nil
 }
 
-func (f *file) Close() error { return nil }
+func (r *recording) AppendOperation(operation *record.Operation, verdict *record.Verdict) error {
+	return r.append(record.Event{Type: record.EventOperation, Operation: operation, Verdict: verdict})
+}
+
+func (r *recording) AppendResult(result *record.Result) error {
+	return r.append(record.Event{Type: record.EventResult, Result: result})
+}
+
+func (r *recording) Settle(ctx context.Context) error {
+	r.recordings.mu.Lock()
+	hook := r.recordings.onSettle
+	r.recordings.mu.Unlock()
+	if hook == nil {
+		return nil
+	}
+	return hook(ctx)
+}
+
+func (r *recording) Head() record.Head {
+	r.recordings.mu.Lock()
+	defer r.recordings.mu.Unlock()
+	return r.head
+}
+
+func (r *recording) Sealed() (record.Signature, bool) { return record.Signature{}, false }
+
+func (r *recording) Close() error { return nil }

@@ -48,10 +48,10 @@ type Task struct {
 func New(t testing.TB, state func(Key) grant.State, change ...func(*session.Options)) *Task {
 	t.Helper()
 	key, server := NewKey(t, Requester), NewKey(t, ServerName)
-	recordings, reviewers := &Recordings{}, newReviewers()
+	recordings, reviewers := NewRecordings(), newReviewers()
 	options := session.Options{
 		Protocol:    "postgres",
-		Recordings:  recordings,
+		Recorder:    recordings,
 		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &server.Certificate, nil },
 		Dial: func(context.Context, grant.Grant, map[string]string) (net.Conn, error) {
 			return nil, net.UnknownNetworkError("this test has no target")
