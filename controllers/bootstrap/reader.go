@@ -33,8 +33,8 @@ const (
 
 var apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
 
-// Reader keeps the certificate of the recordings' reader valid, and tells the API
-// server who vouches for it.
+// Reader keeps the certificate of the recordings' reader valid, tells the API server who
+// vouches for it, and publishes the keys that recordings are checked with.
 type Reader struct {
 	Clients kubernetes.Interface
 	Dynamic dynamic.Interface
@@ -68,6 +68,9 @@ func (r *Reader) ensure(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	if err := r.ensureCertificate(ctx); err != nil {
+		return err
+	}
+	if err := r.ensureRecordingKey(ctx); err != nil {
 		return err
 	}
 	return r.ensureTrust(ctx)
