@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/audit"
+	"github.com/sallyport/sallyport/internal/ledger"
 )
 
 var (
@@ -297,6 +298,33 @@ func TestAPolicysHoldIsToldWhenItIsSetAndWhenItIsLifted(t *testing.T) {
 		"never had one": {policy(false, "1"), policy(false, "2"), []audit.Type{}},
 	} {
 		if diff := cmp.Diff(c.want, types(Policy(c.old, c.now, seen))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestTheLedgerTellsOfRemovalsAndOfTheOwnersHolds(t *testing.T) {
+	t.Parallel()
+	entry := func(hold string, removed bool) *ledger.Entry {
+		e := &ledger.Entry{UID: "0e5f", Namespace: "payments", Request: "pay-1423", Store: "volume", Hold: hold}
+		if removed {
+			e.RemovedAt = begun
+		}
+		return e
+	}
+	for name, c := range map[string]struct {
+		old, now *ledger.Entry
+		want     []audit.Type
+	}{
+		"made":                      {nil, entry("", false), []audit.Type{}},
+		"held":                      {entry("", false), entry("case 7", false), []audit.Type{audit.RecordingHoldSet}},
+		"hold lifted":               {entry("case 7", false), entry("", false), []audit.Type{audit.RecordingHoldCleared}},
+		"removed":                   {entry("", false), entry("", true), []audit.Type{audit.RecordingRemoved}},
+		"removed a while ago":       {entry("", true), entry("", true), []audit.Type{}},
+		"seen for the first time":   {nil, entry("", true), []audit.Type{audit.RecordingRemoved}},
+		"held before it was looked": {nil, entry("case 7", false), []audit.Type{audit.RecordingHoldSet}},
+	} {
+		if diff := cmp.Diff(c.want, types(Ledger(c.old, c.now, "2", seen))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/audit"
+	"github.com/sallyport/sallyport/internal/ledger"
 )
 
-// Watcher turns what happens to our kinds into events, on the leader. A new leader
+// Watcher turns what happens to our kinds, and in the ledger of recordings, into events,
+// on the leader. A new leader
 // tells the facts of everything that is not long over once more, with the same
 // identities: what the one before it took to its grave is told, the rest known.
 type Watcher struct {
@@ -32,7 +35,7 @@ func (*Watcher) NeedLeaderElection() bool { return true }
 func (w *Watcher) Start(ctx context.Context) error {
 	requests := handler(w, func(old, now *v1alpha1.TaskAccessRequest) { w.Sink.Emit(Request(old, now, w.Now())...) })
 	requests.DeleteFunc = w.requestGone
-	stops := make([]func() error, 0, 3)
+	stops := make([]func() error, 0, 4)
 	for _, watch := range []struct {
 		kind    client.Object
 		handler toolscache.ResourceEventHandler
@@ -40,6 +43,7 @@ func (w *Watcher) Start(ctx context.Context) error {
 		{&v1alpha1.TaskAccessRequest{}, requests},
 		{&v1alpha1.ApprovalReview{}, handler(w, func(old, now *v1alpha1.ApprovalReview) { w.Sink.Emit(Review(old, now)...) })},
 		{&v1alpha1.AccessPolicy{}, handler(w, func(old, now *v1alpha1.AccessPolicy) { w.Sink.Emit(Policy(old, now, w.Now())...) })},
+		{&corev1.ConfigMap{}, handler(w, w.entry)},
 	} {
 		informer, err := w.Informers.GetInformer(ctx, watch.kind)
 		if err != nil {
@@ -95,4 +99,26 @@ func (w *Watcher) requestGone(object any) {
 	if last, ok := object.(*v1alpha1.TaskAccessRequest); ok {
 		w.Sink.Emit(Gone(last, w.Now()))
 	}
+}
+
+// entry tells of a ledger's entry; an owner who broke one is told so by the controller
+// of retention.
+func (w *Watcher) entry(old, now *corev1.ConfigMap) {
+	if now.Labels[v1alpha1.LabelComponent] != ledger.Component {
+		return
+	}
+	entry, err := ledger.Parse(now)
+	if err != nil {
+		return
+	}
+	var before *ledger.Entry
+	if old != nil {
+		if parsed, err := ledger.Parse(old); err == nil {
+			before = &parsed
+		}
+	}
+	if before == nil && !entry.RemovedAt.IsZero() && w.Now().Sub(entry.RemovedAt) > w.Replay {
+		return
+	}
+	w.Sink.Emit(Ledger(before, &entry, now.ResourceVersion, w.Now())...)
 }
