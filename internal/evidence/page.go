@@ -143,24 +143,38 @@ func (b block) html(out *bytes.Buffer) {
 		}
 		out.WriteString("</ul>\n")
 	case b.header != nil:
-		out.WriteString("<div class=\"wide\" tabindex=\"0\">\n<table>\n<thead><tr>")
-		for _, cell := range b.header {
-			fmt.Fprintf(out, "<th scope=\"col\">%s</th>", escaped(cell))
-		}
-		out.WriteString("</tr></thead>\n<tbody>\n")
-		for _, row := range b.rows {
-			out.WriteString("<tr>")
-			for _, cell := range row {
-				fmt.Fprintf(out, "<td>%s</td>", escaped(cell))
-			}
-			out.WriteString("</tr>\n")
-		}
-		out.WriteString("</tbody>\n</table>\n</div>\n")
+		b.htmlTable(out)
 	case b.code != "":
 		fmt.Fprintf(out, "<pre>%s</pre>\n", html.EscapeString(record.Printable(b.code)))
 	default:
 		fmt.Fprintf(out, "<p>%s</p>\n", escaped(b.text))
 	}
+}
+
+// htmlTable has its headers above, or, where they are empty, in its first column.
+func (b block) htmlTable(out *bytes.Buffer) {
+	named := strings.Join(b.header, "") != ""
+	out.WriteString("<div class=\"wide\" tabindex=\"0\">\n<table>\n")
+	if named {
+		out.WriteString("<thead><tr>")
+		for _, cell := range b.header {
+			fmt.Fprintf(out, "<th scope=\"col\">%s</th>", escaped(cell))
+		}
+		out.WriteString("</tr></thead>\n")
+	}
+	out.WriteString("<tbody>\n")
+	for _, row := range b.rows {
+		out.WriteString("<tr>")
+		for i, cell := range row {
+			if i == 0 && !named {
+				fmt.Fprintf(out, "<th scope=\"row\">%s</th>", escaped(cell))
+				continue
+			}
+			fmt.Fprintf(out, "<td>%s</td>", escaped(cell))
+		}
+		out.WriteString("</tr>\n")
+	}
+	out.WriteString("</tbody>\n</table>\n</div>\n")
 }
 
 func escaped(text string) string { return html.EscapeString(record.PrintableLine(text)) }
@@ -178,6 +192,7 @@ p, li, td { overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .92em; }
 th, td { text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); padding: .3rem .7rem .3rem 0; }
 th { color: var(--quiet); font-weight: 600; }
+th[scope="row"] { width: 11rem; }
 pre { background: var(--soft); border-radius: 6px; padding: .8rem; overflow-x: auto; font: 13px/1.5 ui-monospace, Menlo, Consolas, monospace; }
 @media print { h2 { break-after: avoid; } pre { white-space: pre-wrap; } }
 `
