@@ -82,7 +82,9 @@ func mapper() meta.RESTMapper {
 	for _, kind := range []string{"AccessTarget", "AccessPolicy", "TaskAccessRequest", "ApprovalReview"} {
 		m.Add(v1alpha1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
-	m.Add(corev1.SchemeGroupVersion.WithKind("Pod"), meta.RESTScopeNamespace)
+	for _, kind := range []string{"Pod", "Event"} {
+		m.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
+	}
 	for _, gvk := range []schema.GroupVersionKind{
 		authenticationv1.SchemeGroupVersion.WithKind("SelfSubjectReview"),
 		authorizationv1.SchemeGroupVersion.WithKind("SelfSubjectAccessReview"),
