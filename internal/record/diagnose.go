@@ -88,13 +88,21 @@ func (o *objects) whole(s *segment) (segmentHeader, bool) {
 	return header, err == nil
 }
 
-// signedElsewhere says that the segment which an unread one claims to be is signed with
-// these very bytes.
+// signedElsewhere says whether an unread segment is likely to be whole: a signature of the
+// segment that it claims to be is over these very bytes, or it claims to be of another
+// session, and is not of the size that was signed here.
 func (o *objects) signedElsewhere(s *segment, header segmentHeader) bool {
-	data, err := o.signature(header.Segment)
-	if err != nil || data == nil || header.Session != o.session {
+	number := header.Segment
+	if header.Session != o.session {
+		number = s.number
+	}
+	data, err := o.signature(number)
+	if err != nil || data == nil {
 		return header.Session != o.session
 	}
 	signature, err := ParseSignature(data)
+	if header.Session != o.session {
+		return err != nil || signature.Bytes != int64(len(s.object))
+	}
 	return err == nil && signature.Hash == s.hash.String()
 }

@@ -58,7 +58,7 @@ func bodyHash(header, frames []byte) Hash {
 
 var (
 	errNoTrailer = errors.New("it ends before its trailer")
-	errTrailer   = errors.New("its trailer is not that of these bytes")
+	errTrailer   = errors.New("its trailer and its header do not fit each other")
 	errBehind    = errors.New("bytes stand behind its trailer")
 	errFrame     = errors.New("a frame of it cannot be decompressed")
 )

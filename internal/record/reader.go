@@ -186,6 +186,9 @@ func (r *Reader) event() (Event, error) {
 	if kind, err := event.misplaced(r.sequence+1, r.header.Session, r.header.RequestUID); err != nil {
 		return event, r.corrupt(kind, err)
 	}
+	if r.at == 0 && !event.Time.Equal(r.now.header.Time) {
+		return event, r.corrupt(Flip, errors.New("its first event is of another time than its header says"))
+	}
 	r.at += size
 	r.sequence, r.ended = event.Sequence, event.Type == EventEnd
 	return event, nil

@@ -72,10 +72,14 @@ func (r *Reader) opened(p *part) (*segment, error) {
 	plain, at, err := readFrames(frames, s.line)
 	if err != nil {
 		_, events, _ := scanJournal(plain, s.header.First)
-		if s.header.Encryption != "" {
-			at = 0
+		at, event := len(s.line)+at, s.header.First+events
+		switch {
+		case errors.Is(err, errTrailer):
+			at, event = 0, 0 // every frame is as it was: the header or the trailer is not
+		case s.header.Encryption != "":
+			at = len(s.line)
 		}
-		return nil, r.objects.diagnose(s, len(s.line)+at, s.header.First+events, corruption(err), err)
+		return nil, r.objects.diagnose(s, at, event, corruption(err), err)
 	}
 	s.plain = plain
 	return s, nil

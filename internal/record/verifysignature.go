@@ -40,10 +40,14 @@ func (v *verification) beside(s *segment, stored []byte) (Signature, error) {
 	name := store.SignatureName(s.header.Session, s.number)
 	corrupt := &CorruptError{Kind: Flip, Segment: s.number, Object: objectName(name)}
 	signature, err := ParseSignature(stored)
+	request := v.reader.header.RequestUID
+	if request == "" {
+		request = s.header.RequestUID
+	}
 	switch {
 	case err != nil:
 		corrupt.Reason = err.Error()
-	case signature.Session != s.header.Session || signature.RequestUID != s.header.RequestUID:
+	case signature.Session != s.header.Session || signature.RequestUID != request:
 		corrupt.Kind, corrupt.Reason = Foreign, fmt.Sprintf("its signature is of session %s", signature.Session)
 	case signature.Segment != s.number:
 		corrupt.Kind, corrupt.Reason = Reorder, fmt.Sprintf("the signature of segment %d is in its place", signature.Segment)

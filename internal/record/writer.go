@@ -47,8 +47,10 @@ type Writer struct {
 	// segment is the newest that is sealed, previous its hash.
 	segment  int
 	previous Hash
-	// kind of the event whose line was begun; ended says that the last was session.end.
+	// kind and time of the event whose line was begun; ended says that the last was
+	// session.end.
 	kind  EventType
+	now   time.Time
 	ended bool
 	// durable says that Sync was called: from then on segments are sealed durably.
 	durable bool
@@ -202,14 +204,14 @@ func (w *Writer) begin(kind EventType) error {
 	case w.ended:
 		return ErrClosed
 	}
-	now := w.options.Now().UTC().Truncate(time.Microsecond)
+	w.now = w.options.Now().UTC().Truncate(time.Microsecond)
 	if w.journal == nil {
-		if err := w.create(now); err != nil {
+		if err := w.create(); err != nil {
 			return w.fail(err)
 		}
 	}
 	w.kind = kind
-	w.encoder.begin(w.sequence+1, now, kind)
+	w.encoder.begin(w.sequence+1, w.now, kind)
 	return nil
 }
 
@@ -222,7 +224,7 @@ func (w *Writer) end(block []byte) error {
 
 // rare writes the event whose line was begun, by reflection.
 func (w *Writer) rare(event Event) error {
-	event.Sequence, event.Time = w.sequence+1, w.options.Now().UTC().Truncate(time.Microsecond)
+	event.Sequence, event.Time = w.sequence+1, w.now
 	if err := w.encoder.other(event); err != nil {
 		return w.fail(err)
 	}
@@ -263,10 +265,10 @@ func (w *Writer) fail(err error) error {
 }
 
 // create begins the next segment.
-func (w *Writer) create(now time.Time) error {
+func (w *Writer) create() error {
 	w.header = segmentHeader{
 		Format: segmentFormat, Version: Version, RequestUID: w.options.Start.RequestUID, Session: w.options.Start.Session,
-		Segment: w.segment + 1, First: w.sequence + 1, Time: now, Previous: w.previous.String(),
+		Segment: w.segment + 1, First: w.sequence + 1, Time: w.now, Previous: w.previous.String(),
 	}
 	path, spare := filepath.Join(w.options.Spool, journalName(w.header.Segment)), w.spare
 	var err error
