@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -176,9 +177,7 @@ func (f *Front) hang(r *http.Request) {
 func (f *Front) cut(w http.ResponseWriter, r *http.Request) {
 	whole := httptest.NewRecorder()
 	f.proxy.ServeHTTP(whole, r)
-	for name, values := range whole.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), whole.Header())
 	w.WriteHeader(whole.Code)
 	_, _ = w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
 	_ = http.NewResponseController(w).Flush()

@@ -18,8 +18,7 @@ func (b *Bucket) explain(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var failed *url.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
 		err = failed.Err // without the URL, and what may be signed in it
 	}
 	said := minio.ToErrorResponse(err)

@@ -146,30 +146,45 @@ func (t *Task) Put(ctx context.Context, name string, content []byte) error {
 	if err != nil {
 		return fmt.Errorf("put %s: %w", name, err)
 	}
+	tried := false
 	return t.bucket.config.Retry.Do(ctx, func(ctx context.Context) error {
+		// A store that has the object may answer before it has read the body, and its
+		// answer be lost to the reset that follows: look before trying again.
+		if tried {
+			if found, err := t.same(ctx, name, content); found || err != nil {
+				return err
+			}
+		}
+		tried = true
 		err := t.bucket.explain("put "+name, t.bucket.put(ctx, t.prefix+name, content, options))
 		if errors.Is(err, fs.ErrExist) {
-			return t.same(ctx, name, content, err)
+			found, compared := t.same(ctx, name, content)
+			if found || compared != nil {
+				return compared
+			}
 		}
 		return err
 	})
 }
 
-// same says whether what is there already is this very content: the answer to an
-// earlier attempt may have been lost. Else it is the error that said so.
-func (t *Task) same(ctx context.Context, name string, content []byte, exists error) error {
+// same says whether this very content is there already; fs.ErrExist if another is.
+func (t *Task) same(ctx context.Context, name string, content []byte) (bool, error) {
+	doing := "compare " + name + " with what is there"
 	body, _, _, err := t.bucket.client.GetObject(ctx, t.bucket.config.Bucket, t.prefix+name, minio.GetObjectOptions{})
-	if err != nil {
-		return t.bucket.explain("compare "+name+" with what is there", err)
+	if err := t.bucket.explain(doing, err); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return false, err
 	}
 	there, err := io.ReadAll(io.LimitReader(body, int64(len(content))+1))
 	if err := errors.Join(err, body.Close()); err != nil {
-		return fmt.Errorf("compare %s with what is there: %w", name, err)
+		return false, fmt.Errorf("%s: %w", doing, err)
 	}
 	if !bytes.Equal(there, content) {
-		return exists
+		return false, wire.Permanent(fmt.Errorf("put %s: %w", name, fs.ErrExist))
 	}
-	return nil
+	return true, nil
 }
 
 // put is one request. Digests keep a body that was cut from being taken for whole.

@@ -133,10 +133,22 @@ func (s *Store) Put(ctx context.Context, name string, content []byte) error {
 		return fmt.Errorf("put %s: %w", name, store.ErrExpired)
 	}
 	digest := md5.Sum(content) //nolint:gosec // see the import
+	tried := false
 	err := s.options.Retry.Do(ctx, func(ctx context.Context) error {
+		// A store that has the object may answer before it has read the body, and its
+		// answer be lost to the reset that follows: look before trying again.
+		if tried && place.Check != "" {
+			if found, err := same(ctx, client, place.Check, content); found || err != nil {
+				return err
+			}
+		}
+		tried = true
 		err := put(ctx, client, place.Place, content, base64.StdEncoding.EncodeToString(digest[:]))
 		if errors.Is(err, fs.ErrExist) && place.Check != "" {
-			return same(ctx, client, place.Check, content)
+			found, compared := same(ctx, client, place.Check, content)
+			if found || compared != nil {
+				return compared
+			}
 		}
 		return err
 	})
@@ -184,29 +196,30 @@ func put(ctx context.Context, client *http.Client, place Place, content []byte, 
 	}
 }
 
-// same says whether what is there already is this very content: fs.ErrExist if not.
-func same(ctx context.Context, client *http.Client, check string, content []byte) error {
+// same says whether this very content is there already; fs.ErrExist if another is.
+func same(ctx context.Context, client *http.Client, check string, content []byte) (bool, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, check, nil)
 	if err != nil {
-		return wire.Permanent(withoutURL(err))
+		return false, wire.Permanent(withoutURL(err))
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return withoutURL(err)
+		return false, withoutURL(err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	there, err := io.ReadAll(io.LimitReader(response.Body, int64(len(content))+1))
 	switch {
-	case response.StatusCode == http.StatusForbidden:
-		return wire.Permanent(fmt.Errorf("compare with what is there: %w", store.ErrExpired))
+	// S3 answers 403 for what is not there to those who may not list.
+	case response.StatusCode == http.StatusNotFound || response.StatusCode == http.StatusForbidden:
+		return false, nil
 	case response.StatusCode != http.StatusOK:
-		return fmt.Errorf("compare with what is there: the store answers %s", said(response, there))
+		return false, fmt.Errorf("compare with what is there: the store answers %s", said(response, there))
 	case err != nil:
-		return withoutURL(err)
+		return false, withoutURL(err)
 	case !bytes.Equal(there, content):
-		return wire.Permanent(fs.ErrExist)
+		return false, wire.Permanent(fs.ErrExist)
 	}
-	return nil
+	return true, nil
 }
 
 // s3Code is the error's name in S3's XML, the one part of a body that is worth telling.
@@ -221,8 +234,7 @@ func said(response *http.Response, body []byte) string {
 
 // withoutURL takes the signed URL out of an error.
 func withoutURL(err error) error {
-	var failed *url.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
 		return fmt.Errorf("%s to the recordings store: %w", failed.Op, failed.Err)
 	}
 	return err
