@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the development cluster, the demo and the
-# tests need, and the PostgreSQL 18 that tests run beside Debian's. Idempotent: it
-# does nothing, and needs no rights, when nothing is missing. It starts no service
-# and creates no database cluster.
+# tests need, the PostgreSQL 18 that tests run beside Debian's, and the S3 server of
+# the tests. Idempotent: it does nothing, and needs no rights, when nothing is
+# missing. It starts no service and creates no database cluster.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -49,6 +49,7 @@ have_cni || missing+=(containernetworking-plugins)
 
 if ((${#missing[@]} == 0)); then
 	hack/postgres18/install.sh >/dev/null
+	hack/s3/build.sh >/dev/null
 	echo "setup: everything is installed" >&2
 	exit 0
 fi
@@ -90,4 +91,5 @@ if command -v systemctl >/dev/null; then
 	done
 fi
 hack/postgres18/install.sh >/dev/null
+hack/s3/build.sh >/dev/null
 echo "setup: done" >&2
