@@ -36,6 +36,7 @@ const (
 	keyHold          = "hold"
 	keyPolicyHold    = "holdByPolicy"
 	keyRequestHold   = "holdByRequest"
+	keyBucketHold    = "bucketHold"
 	keyRemovedAt     = "removedAt"
 	keyMessage       = "message"
 )
@@ -54,6 +55,8 @@ type Entry struct {
 	// Hold is the owners' own, PolicyHold the policy's, RequestHold that of the request's
 	// annotation: reasons, each of which keeps the recordings.
 	Hold, PolicyHold, RequestHold string
+	// BucketHold says that the bucket's own lock has been told of a hold.
+	BucketHold bool
 	// RemovedAt is when the recordings were removed; Message what was last tried, or done.
 	RemovedAt time.Time
 	Message   string
@@ -80,7 +83,8 @@ func (e *Entry) Close(now time.Time) {
 	if !e.ClosedAt.IsZero() {
 		return
 	}
-	e.ClosedAt = now
+	// What was written with permissions of before a hold is to be told of it, too.
+	e.ClosedAt, e.BucketHold = now, false
 	if e.RetentionDays > 0 {
 		e.KeepUntil = now.Add(time.Duration(e.RetentionDays) * 24 * time.Hour)
 	}
@@ -113,7 +117,7 @@ func (e Entry) Write(config *corev1.ConfigMap) {
 		keyPolicy: e.Policy, keyStore: e.Store, keyRetentionDays: strconv.Itoa(int(e.RetentionDays)),
 		keyOpenedAt: stamp(e.OpenedAt), keyClosedAt: stamp(e.ClosedAt), keyKeepUntil: until,
 		keyHold: e.Hold, keyPolicyHold: e.PolicyHold, keyRequestHold: e.RequestHold,
-		keyRemovedAt: stamp(e.RemovedAt), keyMessage: e.Message,
+		keyBucketHold: flag(e.BucketHold), keyRemovedAt: stamp(e.RemovedAt), keyMessage: e.Message,
 	} {
 		if value == "" {
 			delete(config.Data, key)
@@ -131,7 +135,7 @@ func Parse(config *corev1.ConfigMap) (Entry, error) {
 		UID: config.Data[keyUID], Namespace: config.Data[keyNamespace], Request: config.Data[keyRequest], Requester: config.Data[keyRequester],
 		Policy: config.Data[keyPolicy], Store: config.Data[keyStore],
 		Hold: config.Data[keyHold], PolicyHold: config.Data[keyPolicyHold], RequestHold: config.Data[keyRequestHold],
-		Message:  config.Data[keyMessage],
+		BucketHold: config.Data[keyBucketHold] != "", Message: config.Data[keyMessage],
 		OpenedAt: p.time(keyOpenedAt), ClosedAt: p.time(keyClosedAt), RemovedAt: p.time(keyRemovedAt),
 	}
 	if config.Data[keyKeepUntil] != Forever {
@@ -145,8 +149,10 @@ func Parse(config *corev1.ConfigMap) (Entry, error) {
 	if e.UID == "" || config.Name != Name(e.UID) {
 		p.fail(keyUID, "that of the entry's name")
 	}
-	if e.Store == "" {
-		p.fail(keyStore, "a store's name")
+	for key, value := range map[string]string{keyStore: e.Store, keyNamespace: e.Namespace, keyRequest: e.Request} {
+		if value == "" {
+			p.fail(key, "a name")
+		}
 	}
 	return e, p.err
 }
@@ -172,6 +178,13 @@ func (p *parser) time(key string) time.Time {
 		p.fail(key, "a time like 2026-03-02T10:00:00Z")
 	}
 	return parsed
+}
+
+func flag(set bool) string {
+	if set {
+		return "true"
+	}
+	return ""
 }
 
 func stamp(t time.Time) string {
