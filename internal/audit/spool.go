@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // maxSegment is when a segment is followed by the next, in bytes.
@@ -52,6 +53,10 @@ func openSpool(dir string, limit int64) (*spool, error) {
 	place, err := os.OpenFile(filepath.Join(dir, "place"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open an audit spool: %w", err)
+	}
+	// Two that read and write one queue would lose what is in it.
+	if err := syscall.Flock(int(place.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("another process has the audit spool %s: give each replica a directory of its own: %w", dir, err), place.Close())
 	}
 	s := &spool{dir: dir, limit: limit, place: place, wake: make(chan struct{}, 1)}
 	if err := s.recover(); err != nil {

@@ -89,6 +89,9 @@ func TestASpoolIsAQueueThatSurvives(t *testing.T) {
 			"end": func(t *rapid.T) {
 				if rapid.Bool().Draw(t, "orderly") {
 					_ = s.close()
+				} else {
+					// The kernel takes a dead process's lock away.
+					_ = s.place.Close()
 				}
 				s = mustOpen(t, dir, 4000)
 			},
@@ -184,4 +187,15 @@ func TestWhatWasTakenLeavesTheDisk(t *testing.T) {
 	if err != nil || len(left) > 1 {
 		t.Errorf("%v are left, %v", left, err)
 	}
+}
+
+func TestASpoolHasOneProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := mustOpen(t, dir, 1<<20)
+	if _, err := openSpool(dir, 1<<20); err == nil || !strings.Contains(err.Error(), "each replica") {
+		t.Errorf("a second one opened it: %v", err)
+	}
+	_ = s.close()
+	_ = mustOpen(t, dir, 1<<20).close()
 }
