@@ -190,6 +190,7 @@ h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
 p, li, td { overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .92em; }
+td { min-width: 6.5rem; }
 th, td { text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); padding: .3rem .7rem .3rem 0; }
 th { color: var(--quiet); font-weight: 600; }
 th[scope="row"] { width: 11rem; }

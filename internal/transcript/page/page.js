@@ -173,7 +173,7 @@
     if (i !== now && follow && i >= 0 && (i < from || i >= from + pageSize)) list(i - i % pageSize);
     for (const li of $("steps").children) {
       const n = Number(li.dataset.item);
-      li.classList.toggle("later", n > i);
+      li.classList.toggle("later", n > i && position > 0);
       li.classList.toggle("now", n === i);
       if (n === i) li.setAttribute("aria-current", "step"); else li.removeAttribute("aria-current");
       if (n === i && i !== now && follow && !hasScreen && li.scrollIntoView) li.scrollIntoView({ block: "nearest" });
