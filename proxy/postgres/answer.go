@@ -27,6 +27,7 @@ func (b *backend) answer(frame wire.Frame) ([]byte, error) {
 	p := b.pipeline
 	p.mu.Lock()
 	s := p.head()
+	shape := s != nil && s.kind == stepShape
 	ended, err := b.match(frame, s)
 	p.mu.Unlock()
 	if err != nil {
@@ -37,7 +38,7 @@ func (b *backend) answer(frame wire.Frame) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if s.kind == stepShape {
+	if shape {
 		// The client has not asked.
 		return []byte{}, nil
 	}
@@ -56,7 +57,7 @@ func (b *backend) match(frame wire.Frame, s *step) ([]ending, error) {
 		p.prepared(s.name, s.statement)
 		operation := s.operation()
 		p.pop()
-		return []ending{{operation: operation, tag: "PREPARE"}}, nil
+		return b.one(operation, "PREPARE"), nil
 	case frame.Type == wire.TypeBindComplete && s.kind == stepBind:
 		p.portals[s.name] = s.portal
 		if b.masked != nil {
@@ -80,9 +81,8 @@ func (b *backend) match(frame wire.Frame, s *step) ([]ending, error) {
 		}
 		return nil, err
 	case frame.Type == wire.TypeRowDescription && s.kind == stepDescribe:
-		_, err := wire.ReadRowDescription(frame.Body)
 		p.pop()
-		return nil, err
+		return nil, wire.CheckRowDescription(frame.Body)
 	case frame.Type == wire.TypeNoData && (s.kind == stepDescribe || s.kind == stepShape):
 		p.pop()
 	case frame.Type == wire.TypeRowDescription && s.kind == stepShape:
@@ -117,7 +117,7 @@ func (b *backend) match(frame wire.Frame, s *step) ([]ending, error) {
 			b.masked.ran(s, p, "")
 		}
 		p.pop()
-		return []ending{{operation: operation, tag: "portal suspended"}}, nil
+		return b.one(operation, "portal suspended"), nil
 	case frame.Type == wire.TypeReadyForQuery && (s.kind == stepSync || s.kind == stepQuery && (s.failed || s.ran == len(s.operations))):
 		status, err := wire.ReadReadyForQuery(frame.Body)
 		if b.masked != nil {
@@ -134,7 +134,7 @@ func (b *backend) match(frame wire.Frame, s *step) ([]ending, error) {
 // complete ends the operation that is running. That a Query ends as many as were
 // judged is checked here and at ReadyForQuery.
 func (b *backend) complete(body []byte, s *step) ([]ending, error) {
-	c, err := wire.ReadCommandComplete(body)
+	tag, err := b.tag(body)
 	if err != nil {
 		return nil, err
 	}
@@ -144,15 +144,15 @@ func (b *backend) complete(body []byte, s *step) ([]ending, error) {
 	p := b.pipeline
 	operation := s.operation()
 	if b.masked != nil {
-		b.masked.ran(s, p, c.Tag)
+		b.masked.ran(s, p, tag)
 	}
 	s.ran++
-	p.completed(s, c.Tag)
+	p.completed(s, tag)
 	if s.portal != nil {
 		s.portal.ended = true
 	}
 	p.copying = 0
-	if endsPortals(c.Tag) {
+	if endsPortals(tag) {
 		clear(p.portals)
 	}
 	if s.kind == stepExecute {
@@ -160,11 +160,30 @@ func (b *backend) complete(body []byte, s *step) ([]ending, error) {
 	} else {
 		p.changed.Broadcast()
 	}
-	return []ending{{operation: operation, tag: c.Tag}}, nil
+	return b.one(operation, tag), nil
+}
+
+// one is the ending of one operation that has run.
+func (b *backend) one(operation int64, tag string) []ending {
+	b.ended[0] = ending{operation: operation, tag: tag}
+	return b.ended[:]
+}
+
+// tag reads a CommandComplete: mostly it is the same as the last.
+func (b *backend) tag(body []byte) (string, error) {
+	if n := len(body) - 1; n >= 0 && body[n] == 0 && string(body[:n]) == b.lastTag {
+		return b.lastTag, nil
+	}
+	c, err := wire.ReadCommandComplete(body)
+	b.lastTag = c.Tag
+	return c.Tag, err
 }
 
 // columns takes the description of the rows that follow.
 func (b *backend) columns(body []byte, s *step) error {
+	if b.masked == nil && b.output == nil {
+		return wire.CheckRowDescription(body)
+	}
 	columns, err := wire.ReadRowDescription(body)
 	if err != nil {
 		return err

@@ -21,6 +21,9 @@ type backend struct {
 	// inRows says that the step being answered may have rows, those of operation.
 	inRows    bool
 	operation int64
+	// ended is room for the ending of an operation, lastTag the tag of the last one.
+	ended   [1]ending
+	lastTag string
 	// masked and output are nil where the policy does not ask for them.
 	masked *masked
 	output *output

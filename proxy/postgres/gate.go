@@ -152,7 +152,8 @@ func (f *frontend) pass(admission session.Admission, operation *session.Operatio
 		return f.notRun(admission, err)
 	}
 	if gated && f.gate.by == nil {
-		f.gate.by = &admission
+		by := admission
+		f.gate.by = &by
 	}
 	if f.gate.baseline != nil {
 		f.gate.did.note(action, operation)

@@ -21,7 +21,7 @@ type pipeline struct {
 	mu      sync.Mutex
 	changed sync.Cond
 	// steps waiting, the oldest first, from first on.
-	steps []*step
+	steps []step
 	first int
 	// pushed and popped are the serials of the newest step in and out, answered the
 	// last segment that is.
@@ -62,8 +62,8 @@ func (p *pipeline) fail(err error) {
 	p.changed.Broadcast()
 }
 
-// push adds a step whose message is about to be sent, and returns false for one
-// that the target is going to skip, with the operations that do not run.
+// push adds a copy of a step whose message is about to be sent, and returns false for
+// one that the target is going to skip, with the operations that do not run.
 func (p *pipeline) push(s *step) (ok bool, ended []ending) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,7 +74,7 @@ func (p *pipeline) push(s *step) (ok bool, ended []ending) {
 	p.pushed++
 	s.serial = p.pushed
 	p.bytes += s.cost
-	p.steps = append(p.steps, s)
+	p.steps = append(p.steps, *s)
 	return true, nil
 }
 
@@ -102,18 +102,21 @@ func (p *pipeline) await(done func() bool) error {
 	return p.err
 }
 
-// head is the step that the target is answering, nil if none. Callers hold mu.
+// head is the step that the target is answering, nil if none. It is there until pop, or
+// until mu is given back. Callers hold mu.
 func (p *pipeline) head() *step {
 	if p.first == len(p.steps) {
 		return nil
 	}
-	return p.steps[p.first]
+	return &p.steps[p.first]
 }
 
 // pop ends the head. Callers hold mu.
 func (p *pipeline) pop() {
-	s := p.steps[p.first]
-	p.steps[p.first] = nil
+	s := &p.steps[p.first]
+	p.popped = s.serial
+	p.bytes -= s.cost
+	*s = step{}
 	p.first++
 	if p.first == len(p.steps) {
 		p.steps, p.first = p.steps[:0], 0
@@ -121,8 +124,6 @@ func (p *pipeline) pop() {
 		p.steps = p.steps[:copy(p.steps, p.steps[p.first:])]
 		p.first = 0
 	}
-	p.popped = s.serial
-	p.bytes -= s.cost
 	p.changed.Broadcast()
 }
 

@@ -34,11 +34,7 @@ type portal struct {
 	// cursor that it is, for masks; nil before the target has made it. The same lock guards it.
 	cursor *cursor
 	// one has its operation, reading and format, as its steps have them.
-	one struct {
-		operations [1]int64
-		readings   [1]*sql.Statement
-		formats    [1]*sql.CopyFormat
-	}
+	one one
 }
 
 // maxName is the most that PostgreSQL keeps of a name, in bytes (NAMEDATALEN): two

@@ -51,19 +51,19 @@ type step struct {
 	failed bool
 	// cost is the bytes that it keeps.
 	cost int64
-	// room for the one operation that most queries are.
-	room struct {
-		operations [1]int64
-		readings   [1]*sql.Statement
-		formats    [1]*sql.CopyFormat
-	}
+}
+
+// one is room for the one operation that most steps have.
+type one struct {
+	operations [1]int64
+	readings   [1]*sql.Statement
+	formats    [1]*sql.CopyFormat
 }
 
 // newQuery is a simple query without operations yet.
 func newQuery() *step {
-	s := &step{kind: stepQuery}
-	s.operations, s.readings, s.formats = s.room.operations[:0], s.room.readings[:0], s.room.formats[:0]
-	return s
+	room := &one{}
+	return &step{kind: stepQuery, operations: room.operations[:0], readings: room.readings[:0], formats: room.formats[:0]}
 }
 
 // abandon ends the operations that have not ended: the first with code, those after

@@ -16,7 +16,7 @@ const (
 	short = 16 << 10
 	// tellEvery is how many short calls may go untold in a row: the scheduler must see a
 	// goroutine that never waits, or others would not run beside it.
-	tellEvery = 64
+	tellEvery = 1024
 )
 
 // Wrap returns conn with cheaper short reads and writes, or conn itself if it is not TCP.

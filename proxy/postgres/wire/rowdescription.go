@@ -30,3 +30,13 @@ func ReadRowDescription(raw []byte) ([]Column, error) {
 	}
 	return columns, b.done()
 }
+
+// CheckRowDescription is ReadRowDescription for whom the columns do not matter.
+func CheckRowDescription(raw []byte) error {
+	b := body{message: "RowDescription", rest: raw}
+	for range b.count(minColumn) {
+		b.cstring()
+		b.bytes(minColumn - 1)
+	}
+	return b.done()
+}
