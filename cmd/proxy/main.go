@@ -19,10 +19,17 @@ func main() {
 	flag.Parse()
 	log := logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, nil))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := run(ctx, o, log)
+	err := o.do(ctx, log)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "proxy:", err)
 		os.Exit(1)
 	}
+}
+
+func (o *options) do(ctx context.Context, log logr.Logger) error {
+	if o.removeRecordings != "" {
+		return remove(ctx, o.removeRecordings, terminationLog)
+	}
+	return run(ctx, *o, log)
 }

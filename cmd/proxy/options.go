@@ -8,6 +8,8 @@ import (
 // options are the flags. Either the manager or a grant file says what the proxy is for.
 type options struct {
 	listen, healthListen, recordingDir, spoolDir string
+	recordingQuota                               int64
+	removeRecordings                             string
 
 	controlAddress, controlServerName, controlCA, tokenFile string
 	apiServerAddress                                        string
@@ -23,6 +25,8 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:5432", "address to serve clients on")
 	flags.StringVar(&o.healthListen, "health-listen", "", "address to answer the kubelet's probes on, and nothing else")
 	flags.StringVar(&o.recordingDir, "recording-dir", "", "directory of this task's recordings, if they go to a volume; it must exist")
+	flags.Int64Var(&o.recordingQuota, "recording-quota", 0, "bytes that this task's recordings may take on the volume; 0 is no bound but the volume's")
+	flags.StringVar(&o.removeRecordings, "remove-recordings", "", "remove everything in this directory, one task's recordings, and exit: what retention runs")
 	flags.StringVar(&o.spoolDir, "spool-dir", "", "directory for recordings on their way to a bucket, or to be encrypted; it must exist")
 
 	flags.StringVar(&o.controlAddress, "control-address", "", "the manager's control channel, IP:PORT")

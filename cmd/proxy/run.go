@@ -42,7 +42,7 @@ func run(ctx context.Context, o options, log logr.Logger) error {
 		return err
 	}
 	recordings := keeper.New(recorders(source, keeper.Options{
-		Directory: directory, Spool: o.spoolDir, Log: log.WithName("recording"), Now: time.Now,
+		Directory: directory, Quota: o.recordingQuota, Spool: o.spoolDir, Log: log.WithName("recording"), Now: time.Now,
 	}))
 	if s, ok := source.(*standalone.Source); ok {
 		// Nobody waits for a manager that might say more.

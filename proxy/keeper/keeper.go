@@ -27,6 +27,9 @@ import (
 type Options struct {
 	// Directory of the task's recordings on a volume; "" if there is none.
 	Directory string
+	// Quota is what the task's recordings may take on the volume, in bytes; 0 is no bound
+	// but the volume's.
+	Quota int64
 	// Spool is a directory for what is not stored yet, where that may not lie on the
 	// volume; "" if there is none.
 	Spool string

@@ -65,7 +65,7 @@ func (o Options) volume(to *destination) error {
 	if o.Directory == "" {
 		return errors.New("this proxy has no recordings directory")
 	}
-	opened, err := volume.Open(o.Directory, volume.Options{Now: o.Now})
+	opened, err := volume.Open(o.Directory, volume.Options{Quota: o.Quota, Now: o.Now})
 	if err != nil {
 		return err
 	}
@@ -82,11 +82,13 @@ func (o Options) bucket(to *destination) error {
 		return errors.New("this proxy has nobody to ask where in the bucket to record")
 	}
 	to.age = cmp.Or(o.Age, bucketAge)
-	to.store = &bucket{
-		places: o.Places,
-		store:  presigned.New(presigned.Options{Retry: wire.Retry{Attempts: 1, Timeout: attemptTimeout}, Now: o.Now}),
-	}
+	to.store = &bucket{places: o.Places, store: newPresigned(o.Now)}
 	return nil
+}
+
+// newPresigned is a store that tries once: the keeper tries again.
+func newPresigned(now func() time.Time) *presigned.Store {
+	return presigned.New(presigned.Options{Retry: wire.Retry{Attempts: 1, Timeout: attemptTimeout}, Now: now})
 }
 
 // tidy removes a session's folder of the spool, if it is empty, and nothing else's.
