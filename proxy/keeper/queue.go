@@ -135,7 +135,7 @@ func final(err error) bool {
 }
 
 func (k *Keeper) put(name string, content []byte) error {
-	ctx, cancel := context.WithTimeout(k.context, attemptTimeout)
+	ctx, cancel := context.WithTimeout(k.context, min(attemptTimeout, k.options.Patience))
 	defer cancel()
 	if err := k.options.At(PointStore); err != nil {
 		return err
