@@ -64,7 +64,7 @@ func TestAnUnrestrictedGrantWithoutRulesAsksTheTargetNothing(t *testing.T) {
 	p := newProxy(t, change{policy: unrestrictedPolicy})
 	r := p.ready(t)
 	expect(t, r.say("SET search_path = pg_catalog; SELECT 1"), "SET", "columns", "row 1", "SELECT 1", "ready I")
-	if p.engine.catalogs.snapshot != nil {
+	if known, _ := p.engine.catalogs.fresh(); known != nil {
 		t.Error("the catalogs were read")
 	}
 }
@@ -91,7 +91,7 @@ func TestTheCatalogIsReadInUTF8WhateverTheClientSpeaks(t *testing.T) {
 	target.Exec(t, "orders", `CREATE TABLE IF NOT EXISTS "größe" (n int)`)
 	r := p.open(t, 3<<16, "client_encoding", "LATIN1")
 	r.untilReady()
-	if p.engine.catalogs.snapshot.Resolve(nil, "public", "größe") == nil {
+	if known, _ := p.engine.catalogs.fresh(); known.Resolve(nil, "public", "größe") == nil {
 		t.Error("the name has another encoding")
 	}
 	expect(t, r.say("SELECT 1", "BEGIN", "CREATE TEMP TABLE mine (n int)", "SELECT * FROM mine"),
