@@ -1,10 +1,14 @@
 package volume_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
+	"github.com/sallyport/sallyport/internal/record/store"
 	"github.com/sallyport/sallyport/internal/record/store/conformance"
 	"github.com/sallyport/sallyport/internal/record/store/volume"
 )
@@ -48,4 +52,29 @@ func plant(t *testing.T, name string, content []byte) {
 func BenchmarkPut(b *testing.B) {
 	v, _ := open(b, volume.Options{})
 	conformance.Measure(b, v)
+}
+
+// Two processes have the folder: a proxy, and the one that follows it.
+func TestOfTwoProcessesOneWritesAnObject(t *testing.T) {
+	t.Parallel()
+	first, folder := open(t, volume.Options{})
+	second, err := volume.Open(folder, volume.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = second.Close() })
+	for number := range 50 {
+		name := store.SegmentName("one", number+1)
+		var writers sync.WaitGroup
+		results := make([]error, 2)
+		for i, v := range []*volume.Volume{first, second} {
+			writers.Go(func() { results[i] = v.Put(t.Context(), name, []byte{byte(i)}) })
+		}
+		writers.Wait()
+		for i, err := range results {
+			if other := results[1-i]; (err == nil) == (other == nil) || err != nil && !errors.Is(err, fs.ErrExist) {
+				t.Errorf("%s: %v and %v", name, err, other)
+			}
+		}
+	}
 }

@@ -103,8 +103,10 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return b.Conn.Read(p)
 }
 
+// Write renews the bound of a Read too: the one that awaits the answer began when the
+// connection was last idle.
 func (b *bounded) Write(p []byte) (int, error) {
-	if err := b.SetWriteDeadline(time.Now().Add(b.idle)); err != nil { //nolint:forbidigo // the kernel's deadline
+	if err := b.SetDeadline(time.Now().Add(b.idle)); err != nil { //nolint:forbidigo // the kernel's deadline
 		return 0, err
 	}
 	return b.Conn.Write(p)
