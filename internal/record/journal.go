@@ -38,7 +38,8 @@ type journal struct {
 // firstStep is how much a journal is allocated at first; it doubles.
 const firstStep = 64 << 10
 
-// createJournal writes a journal of no events, with room for capacity bytes.
+// createJournal writes a journal of no events, with room for capacity bytes; 0 has it
+// written to, not mapped.
 func createJournal(path string, header []byte, capacity int, at func(Point) error) (_ *journal, err error) {
 	if err := at(PointJournalCreate); err != nil {
 		return nil, err
@@ -53,7 +54,11 @@ func createJournal(path string, header []byte, capacity int, at func(Point) erro
 			err = errors.Join(err, j.close(), os.Remove(path))
 		}
 	}()
-	if j.data, err = mapFile(file, capacity); errors.Is(err, errors.ErrUnsupported) {
+	err = errors.ErrUnsupported
+	if capacity > 0 {
+		j.data, err = mapFile(file, capacity)
+	}
+	if errors.Is(err, errors.ErrUnsupported) {
 		j.data, err = make([]byte, 0, firstStep), nil
 	} else if err == nil {
 		j.mapped = true

@@ -26,6 +26,9 @@ type Options struct {
 	// At is called before, and where the name says so after, each step that writes. An
 	// error fails the step: tests stop there. nil in production.
 	At func(Point) error
+
+	// written has journals written to, not mapped: what a network filesystem gets.
+	written bool
 }
 
 // Point is a step of the writer that can fail.

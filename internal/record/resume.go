@@ -39,7 +39,8 @@ func Resume(spool string, recipients []age.Recipient) ([]Sealed, error) {
 			sealed, err := resume(path, recipients)
 			if err != nil {
 				failures = append(failures, fmt.Errorf("resume %s: %w", path, err))
-			} else if sealed.Segment > 0 {
+			}
+			if sealed.Segment > 0 {
 				found = append(found, sealed)
 			}
 		}
@@ -83,7 +84,10 @@ func resume(path string, recipients []age.Recipient) (Sealed, error) {
 		return Sealed{}, err
 	}
 	sealed.Journal = path
-	_, err = keepSealed(sealed, false, true, func(Point) error { return nil })
+	kept, err := keepSealed(sealed, false, true, func(Point) error { return nil })
+	if kept == not && len(recipients) > 0 {
+		return Sealed{}, err // the next attempt would make other bytes of it
+	}
 	return sealed, err
 }
 

@@ -8,14 +8,15 @@ import (
 	"path/filepath"
 )
 
-// frame compresses the open segment's events that are in no frame yet, a whole frame at
-// least: so no event waits for all of a segment.
-func (w *Writer) frame() error {
+// frame compresses the open segment's events that are in no frame yet, whole frames of
+// them, so that no event waits for all of a segment; to its end if it is sealed.
+func (w *Writer) frame(end bool) error {
 	return guarded(func() error {
 		events, err := w.journal.events(), error(nil)
-		for len(events)-w.framed >= frameSize && err == nil {
-			w.frames, err = appendFrame(w.frames, events[w.framed:w.framed+frameSize])
-			w.framed += frameSize
+		for rest := len(events) - w.framed; err == nil && (rest >= frameSize || end && rest > 0); rest = len(events) - w.framed {
+			size := min(rest, frameSize)
+			w.frames, err = appendFrame(w.frames, events[w.framed:w.framed+size])
+			w.framed += size
 		}
 		return err
 	})
@@ -30,15 +31,7 @@ func (w *Writer) seal() error {
 	if err := w.options.At(PointSeal); err != nil {
 		return err
 	}
-	if err := w.frame(); err != nil {
-		return err
-	}
-	if err := guarded(func() (err error) {
-		if rest := w.journal.events()[w.framed:]; len(rest) > 0 {
-			w.frames, err = appendFrame(w.frames, rest)
-		}
-		return err
-	}); err != nil {
+	if err := w.frame(true); err != nil {
 		return err
 	}
 	sealed, err := closeSegment(w.header, w.frames, w.sequence, w.ended, w.options.Recipients)

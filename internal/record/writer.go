@@ -246,7 +246,7 @@ func (w *Writer) take(block []byte) error {
 		return w.fail(err)
 	}
 	if len(w.journal.events())-w.framed >= frameSize {
-		if err := w.frame(); err != nil {
+		if err := w.frame(false); err != nil {
 			return w.fail(err)
 		}
 	}
@@ -270,12 +270,15 @@ func (w *Writer) create() error {
 		Format: segmentFormat, Version: Version, RequestUID: w.options.Start.RequestUID, Session: w.options.Start.Session,
 		Segment: w.segment + 1, First: w.sequence + 1, Time: w.now, Previous: w.previous.String(),
 	}
-	path, spare := filepath.Join(w.options.Spool, journalName(w.header.Segment)), w.spare
+	path, spare, capacity := filepath.Join(w.options.Spool, journalName(w.header.Segment)), w.spare, journalCapacity
+	if w.options.written {
+		capacity = 0
+	}
 	var err error
 	if w.spare = nil; spare != nil {
 		w.journal, err = spare.reuse(path, w.header.line())
 	} else {
-		w.journal, err = createJournal(path, w.header.line(), journalCapacity, w.options.At)
+		w.journal, err = createJournal(path, w.header.line(), capacity, w.options.At)
 	}
 	return err
 }

@@ -44,6 +44,8 @@ type Store struct {
 type granted struct {
 	Place
 	expires time.Time
+	// tried is that something may be at the place already, after an error.
+	tried bool
 }
 
 // maxPlaces bounds the places that wait for their object.
@@ -84,7 +86,7 @@ func (s *Store) Accept(grant Grant) error {
 		}
 	}
 	for _, place := range grant.Places {
-		s.places[place.Name] = granted{place, grant.Expires}
+		s.places[place.Name] = granted{place, grant.Expires, s.places[place.Name].tried}
 	}
 	if len(s.places) > maxPlaces {
 		clear(s.places)
@@ -133,16 +135,15 @@ func (s *Store) Put(ctx context.Context, name string, content []byte) error {
 		return fmt.Errorf("put %s: %w", name, store.ErrExpired)
 	}
 	digest := md5.Sum(content) //nolint:gosec // see the import
-	tried := false
 	err := s.options.Retry.Do(ctx, func(ctx context.Context) error {
 		// A store that has the object may answer before it has read the body, and its
 		// answer be lost to the reset that follows: look before trying again.
-		if tried && place.Check != "" {
+		if place.tried && place.Check != "" {
 			if found, err := same(ctx, client, place.Check, content); found || err != nil {
 				return err
 			}
 		}
-		tried = true
+		place.tried = true
 		err := put(ctx, client, place.Place, content, base64.StdEncoding.EncodeToString(digest[:]))
 		if errors.Is(err, fs.ErrExist) && place.Check != "" {
 			found, compared := same(ctx, client, place.Check, content)
@@ -152,11 +153,15 @@ func (s *Store) Put(ctx context.Context, name string, content []byte) error {
 		}
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("put %s: %w", name, err)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err != nil {
+		if there, found := s.places[name]; found {
+			there.tried = place.tried
+			s.places[name] = there
+		}
+		return fmt.Errorf("put %s: %w", name, err)
+	}
 	delete(s.places, name)
 	return nil
 }

@@ -1,0 +1,138 @@
+package record_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sallyport/sallyport/internal/record"
+)
+
+const (
+	victimEnv = "SALLYPORT_RECORD_VICTIM"
+	mountEnv  = "SALLYPORT_RECORD_MOUNT"
+)
+
+// TestREC1_WhatAppendTookSurvivesTheKill runs itself as a process that records and says
+// so, and kills it without a warning.
+func TestREC1_WhatAppendTookSurvivesTheKill(t *testing.T) {
+	if spool := os.Getenv(victimEnv); spool != "" {
+		victim(t, spool)
+		return
+	}
+	t.Parallel()
+	for i, said := range []int64{2, 50, 1000, 5000, 9000} {
+		for _, kind := range []string{"mapped", "written"} {
+			spool := t.TempDir()
+			process := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$")
+			process.Env = append(os.Environ(), victimEnv+"="+spool, "SALLYPORT_RECORD_KIND="+kind)
+			out, err := process.StdoutPipe()
+			if err == nil {
+				err = process.Start()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var last int64
+			for lines := bufio.NewScanner(out); lines.Scan(); {
+				if last, err = strconv.ParseInt(lines.Text(), 10, 64); err != nil {
+					t.Fatal(lines.Text())
+				}
+				if last == said {
+					_ = process.Process.Kill()
+				}
+			}
+			_ = process.Wait()
+			if last < said {
+				t.Fatalf("run %d said %d", i, last)
+			}
+			resumes(t, spool, nil, last, nil)
+		}
+	}
+}
+
+func victim(t *testing.T, spool string) {
+	options := record.Options{Start: start, Spool: spool, SegmentBytes: 64 << 10, Sealed: func(record.Sealed) {}}
+	if os.Getenv("SALLYPORT_RECORD_KIND") == "written" {
+		options = record.Written(options)
+	}
+	w, err := record.NewWriter(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := int64(1); n < 1_000_000 && err == nil; n++ {
+		if n%10 == 0 {
+			err = w.Append(record.Event{Type: record.EventOutput, Output: &record.Output{Operation: n, Bytes: 3000, Block: make([]byte, 3000)}})
+		} else {
+			err = w.AppendOperation(&record.Operation{ID: n, Kind: "select", Text: "SELECT 1"}, nil)
+		}
+		fmt.Println(n + 1) //nolint:forbidigo // to the test
+	}
+	t.Fatal(err)
+}
+
+// TestREC1_AFullVolumeIsAnErrorNotASignal runs itself where there is a filesystem of
+// 1 MiB: who writes to a mapping without blocks dies of SIGBUS.
+func TestREC1_AFullVolumeIsAnErrorNotASignal(t *testing.T) {
+	if folder := os.Getenv(mountEnv); folder != "" {
+		overfill(t, folder)
+		return
+	}
+	t.Parallel()
+	inside := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
+	inside.Env = append(os.Environ(), mountEnv+"="+t.TempDir())
+	inside.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
+	}
+	output, err := inside.CombinedOutput()
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSPC) {
+		if os.Getenv("SALLYPORT_ALLOW_MISSING") == "1" {
+			t.Skipf("this kernel gives no user namespaces: %v", err)
+		}
+		t.Fatalf("this test needs a user namespace (sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces): %v", err)
+	}
+	if err != nil {
+		t.Errorf("%v\n%s", err, output)
+	}
+}
+
+func overfill(t *testing.T, folder string) {
+	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, "size=1m"); err != nil {
+		t.Fatal(fmt.Errorf("mount: %w", err))
+	}
+	for _, written := range []bool{false, true} {
+		options := record.Options{Start: start, Spool: folder + "/" + strconv.FormatBool(written)}
+		if written {
+			options = record.Written(options)
+		}
+		w, err := record.NewWriter(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var taken int64
+		for err == nil {
+			taken = w.Head().Sequence
+			err = w.Append(record.Event{Type: record.EventOutput, Output: &record.Output{Bytes: 5000, Block: make([]byte, 5000)}})
+		}
+		if !errors.Is(err, unix.ENOSPC) {
+			t.Fatal(err)
+		}
+		_ = w.Close()
+		found, err := record.Resume(options.Spool, nil)
+		if err != nil && !errors.Is(err, unix.ENOSPC) || len(found) == 0 || found[len(found)-1].Last < taken {
+			t.Fatalf("%d taken, %d segments, %v", taken, len(found), err)
+		}
+		if err := os.RemoveAll(options.Spool); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
