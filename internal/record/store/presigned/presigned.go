@@ -79,14 +79,14 @@ func (s *Store) Accept(grant Grant) error {
 		s.client = &http.Client{Transport: transport, CheckRedirect: noRedirect}
 		s.addresses, s.caBundle = grant.Addresses, grant.CABundle
 	}
+	for _, place := range grant.Places {
+		s.places[place.Name] = granted{place, grant.Expires, s.places[place.Name].tried}
+	}
 	now := s.options.Now()
 	for name, place := range s.places {
 		if !now.Before(place.expires) {
 			delete(s.places, name)
 		}
-	}
-	for _, place := range grant.Places {
-		s.places[place.Name] = granted{place, grant.Expires, s.places[place.Name].tried}
 	}
 	if len(s.places) > maxPlaces {
 		clear(s.places)

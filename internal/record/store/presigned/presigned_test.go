@@ -81,6 +81,49 @@ func TestAnObjectIsPutAtItsPlaceOnce(t *testing.T) {
 	}
 }
 
+// TestAPutThatWasTriedIsLookedForFirst: callers who do their own retries give one
+// attempt to each Put.
+func TestAPutThatWasTriedIsLookedForFirst(t *testing.T) {
+	t.Parallel()
+	server := s3test.Start(t, s3test.Options{})
+	server.Bucket(t, "recordings", false)
+	front := server.Front(t)
+	b, err := bucket.Open(bucket.Config{Endpoint: front.Endpoint, Bucket: "recordings", CABundle: server.CAPEM, Credentials: bucket.Static(server.AccessKey, server.SecretKey, "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	task, err := b.Task("task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := presigned.New(presigned.Options{Retry: wire.Retry{Attempts: 1}})
+	t.Cleanup(s.Close)
+	accept := func() {
+		places, err := task.Presign(t.Context(), []string{first}, time.Minute, bucket.Retention{})
+		if err := errors.Join(err, s.Accept(presigned.Grant{Places: places, CABundle: server.CAPEM, Expires: time.Now().Add(time.Minute)})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	front.Rule(func(call s3test.Call) s3test.Fault {
+		if call.Method == http.MethodPut {
+			return s3test.LostResponse
+		}
+		return s3test.Pass
+	})
+	accept()
+	if err := s.Put(t.Context(), first, []byte("x")); err == nil {
+		t.Fatal("no answer is no success")
+	}
+	accept()
+	if err := s.Put(t.Context(), first, []byte("other")); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("other bytes: %v", err)
+	}
+	if err := s.Put(t.Context(), first, []byte("x")); err != nil {
+		t.Errorf("the same again: %v", err)
+	}
+}
+
 func TestLIFE5_APlaceIsForOneNameAndOneObject(t *testing.T) {
 	t.Parallel()
 	_, task, grant := signed(t, time.Minute)
