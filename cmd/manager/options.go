@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/yaml"
 
 	"github.com/sallyport/sallyport/internal/approval"
@@ -15,6 +16,7 @@ import (
 type options struct {
 	proxyImage       string
 	claim            string
+	quota            string
 	controlListen    string
 	healthListen     string
 	metricsListen    string
@@ -30,6 +32,7 @@ type options struct {
 func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.proxyImage, "proxy-image", "", "image of the proxy pods")
 	flags.StringVar(&o.claim, "recordings-claim", "sallyport-recordings", "PersistentVolumeClaim of the recordings, in the proxies' namespace")
+	flags.StringVar(&o.quota, "recordings-quota", "0", "what one task's recordings may take of that volume, as a quantity: 10Gi; 0 is no bound but the volume's")
 	flags.StringVar(&o.controlListen, "control-listen", ":8443", "where proxies reach the control channel")
 	flags.StringVar(&o.healthListen, "health-listen", ":8081", "where the kubelet asks for health")
 	flags.StringVar(&o.metricsListen, "metrics-listen", "0", "where metrics are served; 0 is nowhere")
@@ -51,7 +54,19 @@ func (o *options) check() error {
 	case o.sweepInterval < time.Second || o.lossOfLease < 3*time.Second:
 		return fmt.Errorf("--sweep-interval must be at least 1s, --lease-duration at least 3s")
 	}
+	if _, err := o.quotaBytes(); err != nil {
+		return err
+	}
 	return nil
+}
+
+// quotaBytes is the quota in bytes.
+func (o *options) quotaBytes() (int64, error) {
+	quota, err := resource.ParseQuantity(o.quota)
+	if err != nil || quota.Sign() < 0 {
+		return 0, fmt.Errorf("--recordings-quota must be a quantity like 10Gi, or 0")
+	}
+	return quota.Value(), nil
 }
 
 // identities reads who is known under which usernames; without a file everybody has

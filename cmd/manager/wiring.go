@@ -22,13 +22,10 @@ import (
 	"github.com/sallyport/sallyport/controllers/bootstrap"
 	"github.com/sallyport/sallyport/controllers/sweep"
 	"github.com/sallyport/sallyport/controllers/taskaccessrequest"
-	"github.com/sallyport/sallyport/internal/control"
 	controlserver "github.com/sallyport/sallyport/internal/control/server"
 	"github.com/sallyport/sallyport/internal/credential"
 	"github.com/sallyport/sallyport/internal/guard"
 	"github.com/sallyport/sallyport/internal/keys"
-	"github.com/sallyport/sallyport/internal/manifest"
-	"github.com/sallyport/sallyport/internal/stores"
 	"github.com/sallyport/sallyport/internal/target"
 )
 
@@ -58,17 +55,13 @@ func wire(ctx context.Context, mgr ctrl.Manager, w wiring) error {
 	if err != nil {
 		return err
 	}
-	registry := stores.Registry{
-		Directory: stores.Directory{ConfigMaps: mgr.GetClient(), Secrets: mgr.GetAPIReader()},
-		Addresses: &stores.Addresses{Lookup: net.DefaultResolver, Now: time.Now},
-	}
-	buckets := &stores.Buckets{Directory: registry.Directory, Now: time.Now}
-	if err := controllers(mgr, w, targets, registry, admission); err != nil {
+	where := newStorage(mgr)
+	if err := controllers(mgr, w, targets, where, admission); err != nil {
 		return err
 	}
 	provider := &taskaccessrequest.Provider{
 		Client: mgr.GetClient(), Uncached: mgr.GetAPIReader(), Targets: targets, Issuers: w.issuers, Now: time.Now,
-		RecordingKey: w.root.RecordingKey(), Stores: registry, Presign: buckets,
+		RecordingKey: w.root.RecordingKey(), Stores: where, Presign: where.buckets,
 	}
 	if err := provider.Watch(ctx, mgr.GetCache()); err != nil {
 		return err
@@ -101,19 +94,19 @@ func wire(ctx context.Context, mgr ctrl.Manager, w wiring) error {
 	return health(mgr)
 }
 
-func controllers(mgr ctrl.Manager, w wiring, targets *target.Resolver, registry stores.Registry, admission *guard.Guard) error {
+func controllers(mgr ctrl.Manager, w wiring, targets *target.Resolver, where storage, admission *guard.Guard) error {
 	identities, err := w.options.identities()
 	if err != nil {
 		return err
 	}
+	settings, err := w.settings()
+	if err != nil {
+		return err
+	}
 	requests := &taskaccessrequest.Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Targets: targets, Stores: registry, Issuers: w.issuers, Guard: admission,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Targets: targets, Stores: where, Issuers: w.issuers, Guard: admission,
 		Events: mgr.GetEventRecorder("taskaccessrequest"), Now: time.Now, MaxOpenPerPerson: w.options.maxOpenPerPerson,
-		Settings: manifest.Settings{
-			Image: w.options.proxyImage, Claim: w.options.claim,
-			ControlAddress: w.addresses.Control, ControlServerName: control.ServerName, ControlCA: string(w.root.CA()),
-			APIServerAddress: w.addresses.APIServer,
-		},
+		Settings: settings,
 	}
 	if err := requests.SetupWithManager(mgr, w.options.workers); err != nil {
 		return fmt.Errorf("taskaccessrequest: %w", err)
@@ -125,7 +118,7 @@ func controllers(mgr ctrl.Manager, w wiring, targets *target.Resolver, registry 
 	if err := reviews.SetupWithManager(mgr); err != nil {
 		return err
 	}
-	policies := &accesspolicy.Reconciler{Client: mgr.GetClient(), Stores: registry, Events: mgr.GetEventRecorder("accesspolicy"), Now: time.Now}
+	policies := &accesspolicy.Reconciler{Client: mgr.GetClient(), Stores: where, Events: mgr.GetEventRecorder("accesspolicy"), Now: time.Now}
 	if err := policies.SetupWithManager(mgr); err != nil {
 		return err
 	}
@@ -133,7 +126,10 @@ func controllers(mgr ctrl.Manager, w wiring, targets *target.Resolver, registry 
 		Client: mgr.GetClient(), Targets: targets, Issuers: w.issuers,
 		Events: mgr.GetEventRecorder("accesstarget"), Now: time.Now,
 	}
-	return endpoints.SetupWithManager(mgr)
+	if err := endpoints.SetupWithManager(mgr); err != nil {
+		return err
+	}
+	return retain(mgr, settings, where)
 }
 
 // proxyObjects confines the cache to the proxies' namespace for every kind that a

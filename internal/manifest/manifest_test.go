@@ -33,7 +33,7 @@ func request() *v1alpha1.TaskAccessRequest {
 }
 
 var settings = Settings{
-	Image: "sallyport.local/proxy:dev", Claim: "sallyport-recordings", ControlAddress: "10.96.0.20:8443",
+	Image: "sallyport.local/proxy:dev", Claim: "sallyport-recordings", Quota: 1 << 30, ControlAddress: "10.96.0.20:8443",
 	ControlServerName: "sallyport-control.sallyport-system.svc", ControlCA: "PEM", APIServerAddress: "10.96.0.1:443",
 }
 

@@ -16,6 +16,9 @@ const (
 	recordDirectory       = "/recordings"
 	spoolDirectory        = "/spool"
 	tokenSeconds    int64 = 600
+	// graceSeconds is for sessions to end, and their recordings to be stored and signed; a
+	// proxy that has done so does not wait for it.
+	graceSeconds int64 = 10
 )
 
 // Pod is the proxy of one task: restricted Pod Security, no API token but the one
@@ -29,7 +32,7 @@ func Pod(request *v1alpha1.TaskAccessRequest, settings Settings, store Store, de
 			AutomountServiceAccountToken:  new(false),
 			EnableServiceLinks:            new(false),
 			ActiveDeadlineSeconds:         &deadlineSeconds,
-			TerminationGracePeriodSeconds: new(int64(3)),
+			TerminationGracePeriodSeconds: new(graceSeconds),
 			RestartPolicy:                 corev1.RestartPolicyAlways,
 			// No resolver at all: addresses come with the grant.
 			DNSPolicy:       corev1.DNSNone,
@@ -95,6 +98,9 @@ func container(request *v1alpha1.TaskAccessRequest, settings Settings, store Sto
 	}
 	if store.isVolume() {
 		c.Args = append(c.Args, "--recording-dir="+recordDirectory)
+		if settings.Quota > 0 {
+			c.Args = append(c.Args, fmt.Sprintf("--recording-quota=%d", settings.Quota))
+		}
 		c.VolumeMounts = append(c.VolumeMounts, recordings(string(request.UID)))
 	}
 	return c

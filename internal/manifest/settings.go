@@ -23,6 +23,8 @@ type Settings struct {
 	Image string
 	// Claim is the PersistentVolumeClaim of the recordings, in the proxies' namespace.
 	Claim string
+	// Quota is what one task may take of it, in bytes; 0 is no bound but the claim's.
+	Quota int64
 	// ControlAddress is the manager's host:port, without a name to resolve;
 	// ControlServerName what its certificate says, ControlCA who vouches (PEM).
 	ControlAddress, ControlServerName, ControlCA string
