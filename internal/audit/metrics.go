@@ -44,8 +44,7 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 // process opens a second stream.
 func register[C prometheus.Collector](registry prometheus.Registerer, collector C) (C, error) {
 	err := registry.Register(collector)
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(err, &already) {
+	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 		if there, ok := already.ExistingCollector.(C); ok {
 			return there, nil
 		}

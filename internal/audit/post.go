@@ -64,8 +64,7 @@ func (e *endpoint) post(ctx context.Context, line []byte) (result verdict, wait 
 	request.Header.Set("Webhook-Signature", sign(secrets, h.ID, now, line))
 	response, err := e.client.Do(request)
 	if err != nil {
-		var failed *url.Error
-		if errors.As(err, &failed) {
+		if failed, ok := errors.AsType[*url.Error](err); ok {
 			// Its text holds the whole address, which may hold a token.
 			err = failed.Err
 		}

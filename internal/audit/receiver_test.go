@@ -130,7 +130,7 @@ func verifySignature(secret string, header http.Header, body []byte) error {
 	mac := hmac.New(sha256.New, key)
 	fmt.Fprintf(mac, "%s.%d.%s", header.Get("webhook-id"), stamp, body)
 	want := []byte(base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	for _, word := range strings.Fields(header.Get("webhook-signature")) {
+	for word := range strings.FieldsSeq(header.Get("webhook-signature")) {
 		version, signature, _ := strings.Cut(word, ",")
 		if version == "v1" && subtle.ConstantTimeCompare([]byte(signature), want) == 1 {
 			return nil
