@@ -61,7 +61,7 @@ type Config struct {
 	// CABundle (PEM) vouches for the store; the system's authorities if empty.
 	CABundle []byte
 	LockMode LockMode
-	// Credentials to sign with: Static, Files or Workload.
+	// Credentials to sign with: Static or Workload.
 	Credentials Credentials
 	// Retry bounds what is tried again.
 	Retry wire.Retry
@@ -163,7 +163,7 @@ func (b *Bucket) Check(ctx context.Context) error {
 			}
 		}
 		for range 2 {
-			err := b.put(ctx, b.prefix+"write-once", nil, minio.PutObjectOptions{})
+			err := b.put(ctx, b.prefix+"write-once", nil)
 			if minio.ToErrorResponse(err).StatusCode == http.StatusPreconditionFailed {
 				return nil
 			}

@@ -5,8 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +34,6 @@ func TestCheckSaysWhatIsWrongWithAStore(t *testing.T) {
 			c.Endpoint = strings.Replace(c.Endpoint, "127.0.0.1", "127.0.0.2", 1)
 			c.Dial = to(server.Address)
 		}, "certificate is valid for"},
-		"the credentials' files gone": {func(c *bucket.Config) { c.Credentials = bucket.Files(filepath.Join(t.TempDir(), "none")) }, "read the store's credentials"},
 	} {
 		config := configOf(server)
 		c.change(&config)
@@ -101,32 +98,6 @@ func TestABucketIsFoundInTheHostsName(t *testing.T) {
 	places, err := subject.Presign(t.Context(), []string{"one/00000002.seg"}, time.Minute, bucket.Retention{})
 	if err != nil || !strings.HasPrefix(places[0].URL, "https://recordings.s3.test:"+port+"/task/one/00000002.seg?") {
 		t.Errorf("%v, %v", places, err)
-	}
-}
-
-func TestCredentialsOfFilesAreReadAgain(t *testing.T) {
-	t.Parallel()
-	server := s3test.Start(t, s3test.Options{})
-	server.Bucket(t, "recordings", false)
-	folder, now := t.TempDir(), time.Now()
-	config := configOf(server)
-	config.Credentials, config.Now = bucket.Files(folder), func() time.Time { return now }
-	write := func(secret string) {
-		for name, value := range map[string]string{bucket.AccessKeyID: server.AccessKey + "\n", bucket.SecretAccessKey: secret + "\n"} {
-			if err := os.WriteFile(filepath.Join(folder, name), []byte(value), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	b := open(t, config)
-	write("an old secret")
-	if err := b.Check(t.Context()); err == nil {
-		t.Error("a wrong secret was taken")
-	}
-	write(server.SecretKey)
-	now = now.Add(2 * time.Minute)
-	if err := b.Check(t.Context()); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -1,12 +1,7 @@
 package bucket
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -17,30 +12,12 @@ type Credentials struct {
 	provider func(Config) (credentials.Provider, func(), error)
 }
 
-// The keys of a Secret that holds credentials.
-const (
-	AccessKeyID     = "accessKeyID"
-	SecretAccessKey = "secretAccessKey"
-	// SessionToken is optional.
-	SessionToken = "sessionToken"
-)
-
-// filesAge is how long a mounted Secret's values are used before they are read again.
-const filesAge = time.Minute
-
 // Static are the values of a Secret; the session token may be empty.
 func Static(accessKeyID, secretAccessKey, sessionToken string) Credentials {
 	return Credentials{func(Config) (credentials.Provider, func(), error) {
 		return &credentials.Static{Value: credentials.Value{
 			AccessKeyID: accessKeyID, SecretAccessKey: secretAccessKey, SessionToken: sessionToken, SignerType: credentials.SignatureV4,
 		}}, func() {}, nil
-	}}
-}
-
-// Files are a mounted Secret's files, named by its keys. A change is seen within a minute.
-func Files(folder string) Credentials {
-	return Credentials{func(config Config) (credentials.Provider, func(), error) {
-		return &files{folder: folder, now: config.Now}, func() {}, nil
 	}}
 }
 
@@ -62,31 +39,3 @@ func Workload(stsEndpoint string) Credentials {
 
 // String keeps a logger from looking inside.
 func (Credentials) String() string { return "(credentials)" }
-
-type files struct {
-	folder string
-	now    func() time.Time
-	read   time.Time
-}
-
-func (f *files) Retrieve() (credentials.Value, error) {
-	value := credentials.Value{SignerType: credentials.SignatureV4}
-	for name, field := range map[string]*string{AccessKeyID: &value.AccessKeyID, SecretAccessKey: &value.SecretAccessKey, SessionToken: &value.SessionToken} {
-		content, err := os.ReadFile(filepath.Join(f.folder, name))
-		if errors.Is(err, os.ErrNotExist) && name == SessionToken {
-			continue
-		}
-		if err != nil {
-			return credentials.Value{}, fmt.Errorf("read the store's credentials: %w", err)
-		}
-		*field = strings.TrimSpace(string(content))
-	}
-	f.read = f.now()
-	return value, nil
-}
-
-func (f *files) RetrieveWithCredContext(*credentials.CredContext) (credentials.Value, error) {
-	return f.Retrieve()
-}
-
-func (f *files) IsExpired() bool { return f.now().Sub(f.read) > filesAge }

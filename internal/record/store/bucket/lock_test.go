@@ -40,8 +40,11 @@ func TestWhatIsRetainedIsNotRemovedBefore(t *testing.T) {
 	config.LockMode = bucket.LockGovernance
 	subject := task(t, open(t, config), "task")
 	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
-	retained := subject.With(bucket.Retention{Until: until})
-	if err := errors.Join(retained.Put(t.Context(), "one/00000001.seg", []byte("kept")), subject.Put(t.Context(), "one/00000002.seg", []byte("free"))); err != nil {
+	if err := errors.Join(
+		subject.Put(t.Context(), "one/00000001.seg", []byte("kept")),
+		subject.Protect(t.Context(), bucket.Retention{Until: until}),
+		subject.Put(t.Context(), "one/00000002.seg", []byte("free")),
+	); err != nil {
 		t.Fatal(err)
 	}
 	if mode, when, _ := protection(t, server); mode != "GOVERNANCE" || when != until.Format(time.RFC3339) {
@@ -87,15 +90,15 @@ func TestARetentionIsExtendedAndNeverShortened(t *testing.T) {
 	server, config := locked(t)
 	subject := task(t, open(t, config), "task")
 	late := time.Now().Add(2 * time.Hour).UTC().Truncate(time.Second)
-	if err := subject.With(bucket.Retention{Until: late.Add(-time.Hour)}).Put(t.Context(), "one/00000001.seg", []byte("kept")); err != nil {
+	if err := subject.Put(t.Context(), "one/00000001.seg", []byte("kept")); err != nil {
 		t.Fatal(err)
 	}
-	for _, until := range []time.Time{late, late.Add(-time.Minute)} {
-		if err := subject.Protect(t.Context(), bucket.Retention{Until: until}); err != nil {
+	for _, step := range []struct{ until, want time.Time }{{late.Add(-time.Hour), late.Add(-time.Hour)}, {late, late}, {late.Add(-time.Minute), late}} {
+		if err := subject.Protect(t.Context(), bucket.Retention{Until: step.until}); err != nil {
 			t.Fatal(err)
 		}
-		if _, when, _ := protection(t, server); when != late.Format(time.RFC3339) {
-			t.Errorf("after %v: %s", until, when)
+		if _, when, _ := protection(t, server); when != step.want.Format(time.RFC3339) {
+			t.Errorf("after %v: %s", step.until, when)
 		}
 	}
 }
@@ -146,9 +149,9 @@ func TestARetentionThatNobodyWouldKeepIsRefused(t *testing.T) {
 	t.Parallel()
 	b := open(t, bucket.Config{Endpoint: "http://127.0.0.1:1", Bucket: "recordings", Credentials: bucket.Static("a", "b", "")})
 	retention := bucket.Retention{LegalHold: true}
-	subject := task(t, b, "task").With(retention)
+	subject := task(t, b, "task")
 	_, errPlaces := subject.Presign(t.Context(), []string{"one/00000001.seg"}, time.Minute, retention)
-	for _, err := range []error{subject.Put(t.Context(), "one/00000001.seg", nil), subject.Protect(t.Context(), retention), errPlaces} {
+	for _, err := range []error{subject.Protect(t.Context(), retention), errPlaces} {
 		if err == nil || !strings.Contains(err.Error(), "object lock") {
 			t.Error(err)
 		}

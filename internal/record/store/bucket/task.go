@@ -25,8 +25,6 @@ import (
 type Task struct {
 	bucket *Bucket
 	prefix string
-	// retention of what Put stores.
-	retention Retention
 }
 
 var (
@@ -36,13 +34,6 @@ var (
 
 // listLimit bounds the objects of one listing: twice the segments of a session of 100 GB.
 const listLimit = 200_000
-
-// With is the same recordings, where Put keeps objects for so long.
-func (t *Task) With(retention Retention) *Task {
-	with := *t
-	with.retention = retention
-	return &with
-}
 
 // Sessions names the sessions that have an object.
 func (t *Task) Sessions(ctx context.Context) ([]string, error) {
@@ -134,17 +125,13 @@ func (t *Task) Open(ctx context.Context, name string, offset int64) (io.ReadClos
 	return body, err
 }
 
-// Put stores an object with the task's retention.
+// Put stores an object without a retention: Protect gives it one.
 func (t *Task) Put(ctx context.Context, name string, content []byte) error {
 	if _, err := store.CheckPut(name, content); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
-	}
-	options, err := t.bucket.protect(t.retention)
-	if err != nil {
-		return fmt.Errorf("put %s: %w", name, err)
 	}
 	tried := false
 	return t.bucket.config.Retry.Do(ctx, func(ctx context.Context) error {
@@ -156,7 +143,7 @@ func (t *Task) Put(ctx context.Context, name string, content []byte) error {
 			}
 		}
 		tried = true
-		err := t.bucket.explain("put "+name, t.bucket.put(ctx, t.prefix+name, content, options))
+		err := t.bucket.explain("put "+name, t.bucket.put(ctx, t.prefix+name, content))
 		if errors.Is(err, fs.ErrExist) {
 			found, compared := t.same(ctx, name, content)
 			if found || compared != nil {
@@ -188,8 +175,8 @@ func (t *Task) same(ctx context.Context, name string, content []byte) (bool, err
 }
 
 // put is one request. Digests keep a body that was cut from being taken for whole.
-func (b *Bucket) put(ctx context.Context, key string, content []byte, options minio.PutObjectOptions) error {
-	options.ContentType = "application/octet-stream"
+func (b *Bucket) put(ctx context.Context, key string, content []byte) error {
+	options := minio.PutObjectOptions{ContentType: "application/octet-stream"}
 	options.SetMatchETagExcept("*")
 	digest, sha := md5.Sum(content), sha256.Sum256(content) //nolint:gosec // see the import
 	_, err := b.client.PutObject(ctx, b.config.Bucket, key, bytes.NewReader(content), int64(len(content)),
