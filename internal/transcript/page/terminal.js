@@ -77,6 +77,10 @@ class Terminal {
     this.wrap = false;
     const row = this.rows[this.y];
     if (this.insert) { row.splice(this.x, 0, ...new Array(size).fill(null)); row.length = this.width; }
+    // Half of a wide character is none.
+    if (row[this.x] && row[this.x][0] === "") row[this.x - 1] = null;
+    const after = this.x + size;
+    if (after < this.width && row[after] && row[after][0] === "") row[after] = null;
     row[this.x] = [char, this.style];
     if (size === 2 && this.x + 1 < this.width) row[this.x + 1] = ["", this.style];
     this.x += size;
@@ -114,7 +118,7 @@ class Terminal {
     if (kind === undefined) return -1;
     if (kind !== "[") {
       switch (kind) {
-        case "7": this.saved = [this.x, this.y, this.style]; break;
+        case "7": this.saved = [this.x, this.y, this.style, this.wrap]; break;
         case "8": this.restore(); break;
         case "D": this.index(); break;
         case "E": this.x = 0; this.index(); break;
@@ -130,8 +134,7 @@ class Terminal {
   }
 
   restore() {
-    if (!this.saved) { this.x = this.y = 0; return; }
-    [this.x, this.y, this.style] = this.saved;
+    [this.x, this.y, this.style, this.wrap] = this.saved || [0, 0, "", false];
     this.x = Math.min(this.x, this.width - 1);
     this.y = Math.min(this.y, this.height - 1);
   }
@@ -154,14 +157,17 @@ class Terminal {
   obey(final, list) {
     const n = Math.max(1, list[0]);
     const row = this.rows[this.y];
-    this.wrap = false;
+    // The cursor does not leave the scrolling region by moving up or down.
+    const up = Math.max(this.y >= this.top ? this.top : 0, this.y - n);
+    const down = Math.min(this.y <= this.bottom ? this.bottom : this.height - 1, this.y + n);
+    if (!"mhlSTs".includes(final)) this.wrap = false;
     switch (final) {
-      case "A": this.y = Math.max(0, this.y - n); break;
-      case "B": case "e": this.y = Math.min(this.height - 1, this.y + n); break;
+      case "A": this.y = up; break;
+      case "B": case "e": this.y = down; break;
       case "C": case "a": this.x = Math.min(this.width - 1, this.x + n); break;
       case "D": this.x = Math.max(0, this.x - n); break;
-      case "E": this.x = 0; this.y = Math.min(this.height - 1, this.y + n); break;
-      case "F": this.x = 0; this.y = Math.max(0, this.y - n); break;
+      case "E": this.x = 0; this.y = down; break;
+      case "F": this.x = 0; this.y = up; break;
       case "G": case "`": this.x = Math.min(this.width, n) - 1; break;
       case "d": this.y = Math.min(this.height, n) - 1; break;
       case "H": case "f":
@@ -186,7 +192,7 @@ class Terminal {
         if (this.top >= this.bottom) { this.top = 0; this.bottom = this.height - 1; }
         this.x = this.y = 0;
         break;
-      case "s": this.saved = [this.x, this.y, this.style]; break;
+      case "s": this.saved = [this.x, this.y, this.style, this.wrap]; break;
       case "u": this.restore(); break;
       case "h": case "l": if (list[0] === 4) this.insert = final === "h"; break;
       case "m": this.colour(list); break;
@@ -200,6 +206,7 @@ class Terminal {
       this.rows.splice(insert ? this.bottom : this.y, 1);
       this.rows.splice(insert ? this.y : this.bottom, 0, this.blank());
     }
+    this.x = 0;
   }
 
   // colour keeps a style as "bold|italic|…|foreground|background".
