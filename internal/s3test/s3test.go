@@ -27,8 +27,10 @@ import (
 type Options struct {
 	// Plain turns TLS off.
 	Plain bool
-	// ServerNames are names of the certificate beside localhost and 127.0.0.1.
+	// ServerNames are names of the certificate beside localhost and the addresses.
 	ServerNames []string
+	// Listen are IP addresses to listen on beside 127.0.0.1, at the same port.
+	Listen []string
 	// Domain makes the server take "bucket.domain" for the bucket, too.
 	Domain string
 }
@@ -45,7 +47,8 @@ type Server struct {
 	// CAPEM vouches for the server and its fronts; nil without TLS.
 	CAPEM []byte
 
-	program, root, domain string
+	program, root string
+	options       Options
 	certificate           *tls.Certificate
 	client                *http.Client
 
@@ -92,8 +95,8 @@ func Run(options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Region: "us-east-1", AccessKey: accessKey, SecretKey: secretKey, program: program, root: root, domain: options.Domain}
-	if err := s.create(options); err != nil {
+	s := &Server{Region: "us-east-1", AccessKey: accessKey, SecretKey: secretKey, program: program, root: root, options: options}
+	if err := s.create(); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -122,16 +125,16 @@ func find() (string, error) {
 
 // create lays out the folders and starts the server. A port can be lost between
 // finding and binding it: then the next one is tried.
-func (s *Server) create(options Options) error {
+func (s *Server) create() error {
 	for _, folder := range []string{s.data(), s.versions()} {
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			return err
 		}
 	}
 	scheme, pool := "http", x509.NewCertPool()
-	if !options.Plain {
+	if !s.options.Plain {
 		scheme = "https"
-		if err := s.certify(options.ServerNames); err != nil {
+		if err := s.certify(); err != nil {
 			return err
 		}
 		pool.AppendCertsFromPEM(s.CAPEM)
@@ -167,12 +170,19 @@ func (s *Server) Start() error {
 	if s.process != nil {
 		return nil
 	}
-	arguments := []string{"--port", s.Address, "--region", s.Region, "--access", s.AccessKey, "--secret", s.SecretKey, "--quiet"}
+	arguments := []string{"--region", s.Region, "--access", s.AccessKey, "--secret", s.SecretKey, "--quiet"}
 	if s.certificate != nil {
 		arguments = append(arguments, "--cert", s.file("server.crt"), "--key", s.file("server.key"))
 	}
-	if s.domain != "" {
-		arguments = append(arguments, "--virtual-domain", s.domain)
+	_, port, err := net.SplitHostPort(s.Address)
+	if err != nil {
+		return err
+	}
+	for _, address := range append([]string{"127.0.0.1"}, s.options.Listen...) {
+		arguments = append(arguments, "--port", net.JoinHostPort(address, port))
+	}
+	if s.options.Domain != "" {
+		arguments = append(arguments, "--virtual-domain", s.options.Domain)
 	}
 	p, err := start(s.program, s.file("log"), append(arguments, "posix", "--versioning-dir", s.versions(), s.data())...)
 	if err != nil {

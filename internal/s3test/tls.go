@@ -16,7 +16,7 @@ import (
 )
 
 // certify makes an authority, and a certificate for as long as a test may run.
-func (s *Server) certify(names []string) error {
+func (s *Server) certify() error {
 	authorityKey, errAuthority := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	key, errKey := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err := errors.Join(errAuthority, errKey); err != nil {
@@ -30,8 +30,11 @@ func (s *Server) certify(names []string) error {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: authority.NotBefore, NotAfter: authority.NotAfter,
-		DNSNames: append([]string{"localhost"}, names...), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames: append([]string{"localhost"}, s.options.ServerNames...), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	for _, address := range s.options.Listen {
+		template.IPAddresses = append(template.IPAddresses, net.ParseIP(address))
 	}
 	authorityDER, errAuthority := x509.CreateCertificate(rand.Reader, authority, authority, authorityKey.Public(), authorityKey)
 	der, errKey := x509.CreateCertificate(rand.Reader, template, authority, key.Public(), authorityKey)
