@@ -49,8 +49,8 @@ type Server struct {
 
 	program, root string
 	options       Options
-	certificate           *tls.Certificate
-	client                *http.Client
+	certificate   *tls.Certificate
+	client        *http.Client
 
 	mu      sync.Mutex
 	process *process
