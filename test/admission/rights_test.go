@@ -101,20 +101,20 @@ func TestOP1_NoRoleEscalatesBindsOrImpersonates(t *testing.T) {
 }
 
 // Our own verbs are given policy by policy and in a namespace; of the roles that we
-// ship, only the one that is called so closes, and the manager has none of them.
-func TestOP1_OnlyTheCloserHasOneOfOurVerbs(t *testing.T) {
+// ship, only those that are called so close and hold, and the manager has none of them.
+func TestOP1_OnlyTheCloserAndTheHolderHaveOneOfOurVerbs(t *testing.T) {
 	t.Parallel()
 	found := map[string][]string{}
 	for _, role := range roles(t) {
 		for _, rule := range role.rules {
-			for _, verb := range []string{v1alpha1.VerbUse, v1alpha1.VerbReview, v1alpha1.VerbClose, v1alpha1.VerbAbandon} {
+			for _, verb := range []string{v1alpha1.VerbUse, v1alpha1.VerbReview, v1alpha1.VerbClose, v1alpha1.VerbAbandon, v1alpha1.VerbHold} {
 				if slices.Contains(rule.Verbs, verb) {
 					found[role.String()] = append(found[role.String()], verb)
 				}
 			}
 		}
 	}
-	if diff := cmp.Diff(map[string][]string{"ClusterRole sallyport-closer": {"close"}}, found); diff != "" {
+	if diff := cmp.Diff(map[string][]string{"ClusterRole sallyport-closer": {"close"}, "ClusterRole sallyport-recording-holder": {"hold"}}, found); diff != "" {
 		t.Errorf("our verbs by role (-want +got):\n%s", diff)
 	}
 }
@@ -207,6 +207,13 @@ func TestOP1_TheManagerMayDoItsWorkAndNoMore(t *testing.T) {
 		{ask{"get", core, "secrets", v1alpha1.OperatorNamespace, "other"}, false},
 		{ask{"list", core, "secrets", v1alpha1.OperatorNamespace, ""}, false},
 		{ask{"get", core, "secrets", v1alpha1.ProxyNamespace, "sallyport-reader-tls"}, true},
+		{ask{"get", core, "secrets", v1alpha1.ProxyNamespace, "sallyport-store-nobody-gave"}, false},
+		{ask{"list", core, "secrets", v1alpha1.ProxyNamespace, ""}, false},
+		{ask{"update", core, "configmaps", v1alpha1.ProxyNamespace, "recordings-x"}, true},
+		{ask{"get", core, "configmaps", "payments", "x"}, false},
+		{ask{"get", core, "configmaps", v1alpha1.OperatorNamespace, "x"}, false},
+		{ask{"hold", ours, "taskaccessrequests/recording", "payments", "x"}, false},
+		{ask{"get", ours, "taskaccessrequests/recording", "payments", "x"}, false},
 		{ask{"get", core, "secrets", "payments", "any"}, false},
 		{ask{"get", core, "secrets", "kube-system", "any"}, false},
 		{ask{"create", core, "pods", v1alpha1.ProxyNamespace, ""}, true},
