@@ -1,6 +1,7 @@
 package crd_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -270,14 +271,46 @@ func TestAnAccessPolicyBoundsItsSessions(t *testing.T) {
 		{"65 sessions at once", put("/spec/session", `{"maxConcurrent":65}`), "maxConcurrent"},
 		{"no patience with the manager", put("/spec/session", `{"controlLossSeconds":4}`), "controlLossSeconds"},
 		{"too much patience with the manager", put("/spec/session", `{"controlLossSeconds":3601}`), "controlLossSeconds"},
-		{"records on the disk", put("/spec/recording", `{"durability":"Disk"}`), ""},
-		{"records far away", put("/spec/recording", `{"durability":"Remote"}`), ""},
-		{"records in nobody's care", put("/spec/recording", `{"durability":"None"}`), "Unsupported value"},
-		{"no output kept", put("/spec/recording", `{"output":"Counts"}`), ""},
-		{"all output kept", put("/spec/recording", `{"output":"Full"}`), ""},
-		{"some output kept", put("/spec/recording", `{"output":"Some"}`), "Unsupported value"},
 		{"isolation reported", put("/spec/isolation", `"Reported"`), ""},
 		{"isolation ignored", put("/spec/isolation", `"Ignored"`), "Unsupported value"},
+	})
+}
+
+func TestAnAccessPolicySaysHowSessionsAreRecorded(t *testing.T) {
+	t.Parallel()
+	const (
+		recording = "/spec/recording"
+		recipient = `"age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq"`
+		bucket    = "durability Remote needs a bucket"
+	)
+	recipients := func(items string) string { return put(recording, `{"encryption":{"recipients":[`+items+`]}}`) }
+	creations(t, policy, []row{
+		{"on the disk", put(recording, `{"durability":"Disk"}`), ""},
+		{"on the disk of a bucket's proxy", put(recording, `{"durability":"Disk","store":"archive"}`), ""},
+		{"far away in a bucket", put(recording, `{"durability":"Remote","store":"archive"}`), ""},
+		{"far away without a bucket", put(recording, `{"durability":"Remote"}`), bucket},
+		{"far away on the volume", put(recording, `{"durability":"Remote","store":"volume"}`), bucket},
+		{"in nobody's care", put(recording, `{"durability":"None"}`), "Unsupported value"},
+		{"on the volume by name", put(recording, `{"store":"volume"}`), ""},
+		{"in a store of another namespace", put(recording, `{"store":"other/archive"}`), "recording.store"},
+		{"in a store in capitals", put(recording, `{"store":"Archive"}`), "recording.store"},
+		{"in a store whose name is too long", put(recording, `{"store":`+text(41)+`}`), "recording.store"},
+		{"as well as can be", put(recording, `{"required":false}`), ""},
+		{"no output kept", put(recording, `{"output":"Counts"}`), ""},
+		{"all output kept", put(recording, `{"output":"Full"}`), ""},
+		{"some output kept", put(recording, `{"output":"Some"}`), "Unsupported value"},
+		{"for one reader", recipients(recipient), ""},
+		{"for nobody", recipients(""), "encryption.recipients"},
+		{"for a reader twice", recipients(recipient + "," + recipient), "Duplicate value"},
+		{"for a reader in capitals", recipients(`"AGE1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ"`), "recipients[0]"},
+		{"for a secret key", recipients(`"AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ"`), "recipients[0]"},
+		{"for an SSH key", recipients(`"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ"`), "recipients[0]"},
+		{"for 17 readers", recipients(strings.Trim(list(17, `"age1%058d"`), "[]")), "Too many"},
+		{"for a year", put(recording, `{"retentionDays":365}`), ""},
+		{"for ever", put(recording, `{"retentionDays":0}`), ""},
+		{"for less than nothing", put(recording, `{"retentionDays":-1}`), "retentionDays"},
+		{"for more than a century", put(recording, `{"retentionDays":36501}`), "retentionDays"},
+		{"under a legal hold", put(recording, `{"legalHold":true}`), ""},
 	})
 }
 
