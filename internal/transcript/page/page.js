@@ -2,7 +2,7 @@
   const $ = (id) => document.getElementById(id);
   const sessions = JSON.parse($("data").textContent).sessions;
   const pageSize = 200, idleAfter = 2000, idleBecomes = 500;
-  let session, items, shown, from, position, playing, last, now, terminals, drawn, hasScreen;
+  let session, items, shown, from, position, playing, last, now, terminals, drawn, hasScreen, ruled;
 
   const element = (name, className, text) => {
     const e = document.createElement(name);
@@ -142,14 +142,15 @@
   const search = () => {
     shown = items.filter(matches);
     $("found").textContent = shown.length === items.length ? items.length + " entries" : shown.length + " of " + items.length + " entries";
-    now = null;
     list(0);
+    rule();
     paint();
     mark(false);
   };
 
   const list = (start) => {
     from = Math.max(0, Math.min(start, Math.max(0, shown.length - 1)));
+    now = null;
     const out = document.createDocumentFragment();
     shown.slice(from, from + pageSize).forEach((item, i) => out.append(card(item, from + i)));
     $("steps").replaceChildren(out);
@@ -169,16 +170,17 @@
   const current = () => upTo(shown, (item) => item.at) - 1;
 
   const mark = (follow) => {
-    const i = current();
-    if (i !== now && follow && i >= 0 && (i < from || i >= from + pageSize)) list(i - i % pageSize);
+    const i = current(), key = i + (position > 0 ? "+" : "");
+    if (key === now) return;
+    if (follow && i >= 0 && (i < from || i >= from + pageSize)) list(i - i % pageSize);
     for (const li of $("steps").children) {
       const n = Number(li.dataset.item);
       li.classList.toggle("later", n > i && position > 0);
       li.classList.toggle("now", n === i);
       if (n === i) li.setAttribute("aria-current", "step"); else li.removeAttribute("aria-current");
-      if (n === i && i !== now && follow && !hasScreen && li.scrollIntoView) li.scrollIntoView({ block: "nearest" });
+      if (n === i && follow && !hasScreen && li.scrollIntoView) li.scrollIntoView({ block: "nearest" });
     }
-    now = i;
+    now = key;
   };
 
   const screen = () => {
@@ -199,22 +201,32 @@
     if (!drawn.active) $("screen").replaceChildren();
   };
 
+  // rule lays the timeline out: in each column of pixels the entry that matters most.
+  const rule = () => {
+    const width = $("timeline").clientWidth || 800, columns = new Map();
+    const rank = (item) => (item.effect === "Deny" ? 4 : item.held || item.effect === "HoldCommit" ? 3 : item.effect ? 2 : 1);
+    for (const item of shown) {
+      const x = Math.min(width - 2, Math.floor(item.at / session.length * width / 2) * 2);
+      columns.set(x, Math.max(columns.get(x) || 0, rank(item)));
+    }
+    const style = getComputedStyle(document.documentElement), colour = (name) => style.getPropertyValue(name).trim();
+    ruled = { width, columns, inks: ["", "--quiet", "--allow", "--hold", "--deny"].map((name) => name && colour(name)), now: colour("--accent") };
+  };
+
   const paint = () => {
-    const canvas = $("timeline"), width = canvas.clientWidth || 800, height = 28, ratio = window.devicePixelRatio || 1;
-    canvas.width = width * ratio;
+    const canvas = $("timeline"), height = 28, ratio = window.devicePixelRatio || 1;
+    canvas.width = ruled.width * ratio;
     canvas.height = height * ratio;
     const pen = canvas.getContext && canvas.getContext("2d");
     if (!pen) return;
     pen.scale(ratio, ratio);
-    const style = getComputedStyle(document.documentElement), colour = (name) => style.getPropertyValue(name).trim();
-    const inks = { Allow: colour("--allow"), Deny: colour("--deny"), HoldCommit: colour("--hold") };
-    for (const item of shown) {
-      pen.fillStyle = item.held ? colour("--hold") : inks[item.effect] || colour("--quiet");
-      const tall = item.effect === "Deny" || item.held ? height - 4 : height - 14;
-      pen.fillRect(Math.min(width - 2, item.at / session.length * width), height - tall, 2, tall);
+    for (const [x, kind] of ruled.columns) {
+      const tall = kind > 2 ? height - 4 : height - 14;
+      pen.fillStyle = ruled.inks[kind];
+      pen.fillRect(x, height - tall, 2, tall);
     }
-    pen.fillStyle = colour("--accent");
-    pen.fillRect(Math.min(width - 2, position / session.length * width), 0, 2, height);
+    pen.fillStyle = ruled.now;
+    pen.fillRect(Math.min(ruled.width - 2, position / session.length * ruled.width), 0, 2, height);
   };
 
   const show = (follow) => {
@@ -320,7 +332,9 @@
   $("filter").addEventListener("change", search);
   $("earlier").addEventListener("click", () => list(from - pageSize));
   $("later").addEventListener("click", () => list(from + pageSize));
-  window.addEventListener("resize", () => session && paint());
+  const again = () => { if (session) { rule(); paint(); } };
+  window.addEventListener("resize", again);
+  if (window.matchMedia) window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey) return;
     const typing = e.target.matches && e.target.matches("input[type=search], select");
