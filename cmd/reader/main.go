@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/kubernetes"
@@ -20,12 +21,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/audit"
 	"github.com/sallyport/sallyport/internal/reader"
-	"github.com/sallyport/sallyport/internal/record/store/legacy/volume"
+	"github.com/sallyport/sallyport/internal/record/store/volume"
+	"github.com/sallyport/sallyport/internal/stores"
 )
 
 type options struct {
-	listen, healthListen, tlsDirectory, recordings string
+	listen, healthListen, tlsDirectory, recordings, keys string
+	audit                                                audit.Flags
 }
 
 func main() {
@@ -34,6 +38,8 @@ func main() {
 	flag.StringVar(&o.healthListen, "health-listen", ":8081", "address for the kubelet's probes")
 	flag.StringVar(&o.tlsDirectory, "tls-dir", "/var/run/sallyport-tls", "directory with tls.crt and tls.key")
 	flag.StringVar(&o.recordings, "recording-dir", "/recordings", "directory with the recordings, one folder a request")
+	flag.StringVar(&o.keys, "keys-dir", "/var/run/sallyport-recording-keys", "directory with the public keys of recordings, one PEM a file")
+	o.audit.Bind(flag.CommandLine)
 	flag.Parse()
 	ctrl.SetLogger(zap.New(zap.UseDevMode(false)))
 	if err := run(ctrl.SetupSignalHandler(), o); err != nil {
@@ -53,7 +59,9 @@ func run(ctx context.Context, o options) error {
 	}
 	scheme := runtime.NewScheme()
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
-	requests, err := client.New(config, client.Options{Scheme: scheme})
+	utilruntime.Must(corev1.AddToScheme(scheme))
+	// Uncached: what may be read, and where it is, is asked anew each time.
+	objects, err := client.New(config, client.Options{Scheme: scheme})
 	if err != nil {
 		return err
 	}
@@ -66,21 +74,30 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	buckets := &stores.Buckets{Directory: stores.Directory{ConfigMaps: objects, Secrets: objects}, Now: time.Now}
+	trail, err := openAudit(&o.audit, o.tlsDirectory)
+	if err != nil {
+		return err
+	}
 	server := &reader.Server{
 		Handler: reader.New(reader.Handler{
 			Authenticate: callers,
 			Access:       clients.AuthorizationV1().SubjectAccessReviews(),
-			RequestUID:   requestUID(requests),
-			Recordings:   recordings(tasks),
+			Request:      request(objects),
+			Known:        known(objects),
+			Recordings:   openStores(tasks, buckets).Open,
+			Keys:         func() ([]string, error) { return reader.PublishedKeys(o.keys) },
+			Audit:        trail,
+			Now:          time.Now,
 			Log:          ctrl.Log.WithName("reader"),
 		}),
 		Certificate: &reader.Certificate{Directory: o.tlsDirectory, Now: time.Now},
 		Ready:       callers.Ready,
 	}
-	return serve(ctx, o, server, callers)
+	return serve(ctx, o, server, callers, trail)
 }
 
-func serve(ctx context.Context, o options, server *reader.Server, callers *reader.RequestHeader) error {
+func serve(ctx context.Context, o options, server *reader.Server, callers *reader.RequestHeader, trail *audit.Stream) error {
 	var listen net.ListenConfig
 	api, err := listen.Listen(ctx, "tcp", o.listen)
 	if err != nil {
@@ -93,28 +110,13 @@ func serve(ctx context.Context, o options, server *reader.Server, callers *reade
 	ctx, cancel := context.WithCancel(ctx)
 	var following sync.WaitGroup
 	following.Go(func() { callers.Run(ctx) })
+	// The last reads are told after the server has stopped.
+	telling, stop := context.WithCancel(context.WithoutCancel(ctx))
+	told := make(chan error, 1)
+	following.Go(func() { told <- trail.Start(telling) })
 	err = server.Serve(ctx, api, health)
 	cancel()
+	stop()
 	following.Wait()
-	return err
-}
-
-func requestUID(requests client.Reader) func(context.Context, string, string) (string, error) {
-	return func(ctx context.Context, namespace, name string) (string, error) {
-		var request v1alpha1.TaskAccessRequest
-		if err := requests.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &request); err != nil {
-			return "", err
-		}
-		return string(request.UID), nil
-	}
-}
-
-func recordings(tasks *volume.Tasks) func(string) (reader.Recordings, error) {
-	return func(uid string) (reader.Recordings, error) {
-		task, err := tasks.Task(uid)
-		if err != nil {
-			return nil, err
-		}
-		return task, nil
-	}
+	return errors.Join(err, <-told)
 }

@@ -29,8 +29,8 @@ func (h *Handler) caller(r *http.Request) (user.Info, error) {
 }
 
 // authorise asks whether the caller may get the subresource recording of this very
-// request. The API server has asked itself about the group of this API before; this
-// review is about the request's own group, and does not rest on that one.
+// request; by UID alone, that of requests in all namespaces. The API server has asked itself about the group of this API before;
+// this review is about the request's own group, and does not rest on that one.
 func (h *Handler) authorise(ctx context.Context, who user.Info, what asked) error {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
@@ -42,7 +42,7 @@ func (h *Handler) authorise(ctx context.Context, who user.Info, what asked) erro
 		User: who.GetName(), UID: who.GetUID(), Groups: who.GetGroups(), Extra: extra,
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
 			Verb: "get", Group: v1alpha1.GroupName, Version: readerapi.Version, Resource: readerapi.Resource,
-			Subresource: readerapi.Subresource, Namespace: what.namespace, Name: what.name,
+			Subresource: readerapi.Subresource, Namespace: what.namespace, Name: what.subject(),
 		},
 	}}, metav1.CreateOptions{})
 	if err != nil {
@@ -50,7 +50,11 @@ func (h *Handler) authorise(ctx context.Context, who user.Info, what asked) erro
 		return apierrors.NewServiceUnavailable("whether you may read this cannot be asked now: try again")
 	}
 	if !review.Status.Allowed || review.Status.Denied {
-		return apierrors.NewForbidden(resource(), what.name, errors.New("RBAC verb get on taskaccessrequests/recording of group "+v1alpha1.GroupName+" is needed"))
+		needed := "RBAC verb get on taskaccessrequests/recording of group " + v1alpha1.GroupName + " is needed"
+		if what.name == "" {
+			needed += " for all namespaces, as a ClusterRoleBinding gives it: a UID alone names no namespace"
+		}
+		return apierrors.NewForbidden(resource(), what.subject(), errors.New(needed))
 	}
 	return nil
 }

@@ -1,15 +1,12 @@
 // Package reader serves recordings through the API server: it is an aggregated API
 // server with one read-only subresource. The API server authenticates people, and is
 // known by its client certificate; whether they may read is asked of it again, and
-// each read is logged.
+// each read is audited.
 package reader
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"net/http"
 	"time"
 
@@ -22,8 +19,8 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/audit"
 	"github.com/sallyport/sallyport/internal/reader/readerapi"
-	"github.com/sallyport/sallyport/internal/record/store"
 )
 
 const (
@@ -41,24 +38,35 @@ type Handler struct {
 	Authenticate authenticator.Request
 	// Access asks the API server who may read what.
 	Access AccessReviews
-	// RequestUID finds the request that a name stands for now.
-	RequestUID func(ctx context.Context, namespace, name string) (string, error)
+	// Request finds the request that a name stands for now.
+	Request func(ctx context.Context, namespace, name string) (Request, error)
+	// Known finds what was written down of a request when it began, whether it is still
+	// there or not; a NotFound of the API's if nothing was.
+	Known func(ctx context.Context, uid string) (Request, error)
 	// Recordings opens the recordings of one request; fs.ErrNotExist if there are none.
-	Recordings func(requestUID string) (Recordings, error)
-	Log        logr.Logger
+	Recordings func(ctx context.Context, request Request) (Recordings, error)
+	// Keys are the public keys that recordings are signed with, PEM.
+	Keys func() ([]string, error)
+	// Audit takes every read, and every refusal.
+	Audit audit.Sink
+	Now   func() time.Time
+	Log   logr.Logger
 
 	reads chan struct{}
+}
+
+// Request is whose recordings are read.
+type Request struct {
+	UID string
+	// Namespace and Name that it has, or had.
+	Namespace, Name string
+	// Store by name that the request says; empty if that is not known.
+	Store string
 }
 
 // AccessReviews is SubjectAccessReview, as in client-go's AuthorizationV1().
 type AccessReviews interface {
 	Create(ctx context.Context, review *authorizationv1.SubjectAccessReview, options metav1.CreateOptions) (*authorizationv1.SubjectAccessReview, error)
-}
-
-// Recordings are those of one request.
-type Recordings interface {
-	store.Legacy
-	io.Closer
 }
 
 // New makes a handler; every exported field of h must be set.
@@ -96,117 +104,85 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, apierrors.NewTooManyRequests("too many recordings are being read: try again", 1))
 		return
 	}
-	h.read(w, r, who, what)
-}
-
-func (h *Handler) read(w http.ResponseWriter, r *http.Request, who user.Info, what asked) {
 	ctx, cancel := context.WithTimeout(r.Context(), requestLimit)
 	defer cancel()
-	log := h.Log.WithValues("user", who.GetName(), "namespace", what.namespace, "request", what.name)
+	h.read(ctx, w, who, what)
+}
+
+// read answers a caller whom the API server vouches for.
+func (h *Handler) read(ctx context.Context, w http.ResponseWriter, who user.Info, what asked) {
+	log := h.Log.WithValues("user", who.GetName(), "namespace", what.namespace, "request", what.subject())
+	// Deferred, so that a read which ends in a panic is audited as well.
+	trail := newAudited(who, what)
+	defer h.audit(&trail)
 	if err := h.authorise(ctx, who, what); err != nil {
 		log.Info("refused a reader", "reason", err.Error())
+		trail.read.Refused = err.Error()
 		refuse(w, err)
 		return
 	}
-	uid, err := h.RequestUID(ctx, what.namespace, what.name)
+	request, err := h.find(ctx, what)
 	if err != nil {
 		if !apierrors.IsNotFound(err) {
 			log.Error(err, "could not find a request")
 			err = apierrors.NewServiceUnavailable("the request cannot be looked up now: try again")
 		}
+		trail.read.Refused = err.Error()
 		refuse(w, err)
 		return
 	}
-	log = log.WithValues("requestUID", uid, "session", what.session)
-	recordings, err := h.Recordings(uid)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		recordings = nil
-	case err != nil:
-		log.Error(err, "could not open a request's recordings")
-		refuse(w, apierrors.NewInternalError(errors.New("the recordings of this request cannot be opened")))
-		return
-	default:
-		defer func() {
-			if err := recordings.Close(); err != nil {
-				log.Error(err, "could not close a request's recordings")
-			}
-		}()
-	}
-	if what.session == "" {
-		h.list(ctx, w, recordings, uid, log)
-		return
-	}
-	h.stream(ctx, w, recordings, what, log)
-}
-
-func (h *Handler) list(ctx context.Context, w http.ResponseWriter, recordings Recordings, uid string, log logr.Logger) {
-	list := readerapi.RecordingList{
-		TypeMeta:   metav1.TypeMeta{Kind: "RecordingList", APIVersion: readerapi.SchemeGroupVersion.String()},
-		RequestUID: uid, Items: []readerapi.Recording{},
-	}
-	if recordings != nil {
-		found, err := recordings.List(ctx)
-		if err != nil {
-			log.Error(err, "could not list a request's recordings")
-			refuse(w, apierrors.NewInternalError(errors.New("the recordings of this request cannot be listed")))
-			return
-		}
-		for _, r := range found {
-			list.Items = append(list.Items, readerapi.Recording{Session: r.Session, Bytes: r.Bytes})
-		}
-	}
-	log.Info("listed recordings", "recordings", len(list.Items))
-	answer(w, http.StatusOK, list)
-}
-
-func (h *Handler) stream(ctx context.Context, w http.ResponseWriter, recordings Recordings, what asked, log logr.Logger) {
-	recording, err := open(ctx, recordings, what)
+	trail.subject = audit.Subject{Namespace: request.Namespace, Request: request.Name, UID: request.UID}
+	log = log.WithValues("requestUID", request.UID, "session", what.session)
+	recordings, err := h.open(ctx, request)
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			log.Error(err, "could not open a recording")
-			refuse(w, apierrors.NewInternalError(errors.New("the recording cannot be opened")))
-			return
-		}
-		refuse(w, apierrors.NewGenericServerResponse(http.StatusNotFound, "get", resource(), what.name,
-			fmt.Sprintf("request %s has no recording of session %s", what.name, what.session), 0, true))
+		log.Error(err, "could not open a request's recordings")
+		trail.read.Refused = "the recordings could not be opened"
+		refuse(w, apierrors.NewServiceUnavailable("the recordings of this request cannot be opened now: "+reasonFor(err)))
 		return
 	}
 	defer func() {
-		if err := recording.Close(); err != nil {
-			log.Error(err, "could not close a recording")
+		if err := recordings.Close(); err != nil {
+			log.Error(err, "could not close a request's recordings")
 		}
 	}()
-	w.Header().Set("Content-Type", "application/octet-stream")
-	sent, err := io.Copy(w, io.LimitReader(recording, readerapi.MaxChunk))
-	log.Info("read a recording", "offset", what.offset, "bytes", sent)
-	if err != nil {
-		log.Info("a read was cut short", "reason", err.Error())
-		// The documented way to make the client see that this is not the end.
-		panic(http.ErrAbortHandler)
+	switch {
+	case what.session == "":
+		h.sessions(ctx, w, recordings, request, log)
+	case what.object == "":
+		h.objects(ctx, w, recordings, request, what, log)
+	default:
+		h.stream(ctx, w, recordings, what, &trail, log)
 	}
 }
 
-// open opens a recording at the offset asked for; past its end there is nothing to read.
-func open(ctx context.Context, recordings Recordings, what asked) (io.ReadCloser, error) {
-	if recordings == nil {
-		return nil, fs.ErrNotExist
+// find finds whose recordings are meant. By name and UID, what was written down must
+// say that this request had this name: the right to the name is not one to every UID.
+func (h *Handler) find(ctx context.Context, what asked) (Request, error) {
+	if what.uid == "" {
+		return h.Request(ctx, what.namespace, what.name)
 	}
-	recording, err := recordings.Open(ctx, what.session)
-	if err != nil {
-		return nil, err
+	known, err := h.Known(ctx, what.uid)
+	switch {
+	case err != nil && what.name == "" && apierrors.IsNotFound(err):
+		// Nothing was written down, but a store may have something.
+		return Request{UID: what.uid}, nil
+	case err != nil:
+		return Request{}, err
+	case known.UID != what.uid || what.name != "" && (known.Namespace != what.namespace || known.Name != what.name):
+		return Request{}, apierrors.NewGenericServerResponse(http.StatusNotFound, "get", resource(), what.name,
+			"no request of this name had this UID", 0, true)
 	}
-	if seeker, ok := recording.(io.Seeker); ok {
-		_, err = seeker.Seek(what.offset, io.SeekStart)
-	} else if _, err = io.CopyN(io.Discard, recording, what.offset); errors.Is(err, io.EOF) {
-		err = nil
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("go to byte %d of a recording: %w", what.offset, err), recording.Close())
-	}
-	return recording, nil
+	return known, nil
 }
 
 func resource() schema.GroupResource {
 	return schema.GroupResource{Group: v1alpha1.GroupName, Resource: readerapi.Resource + "/" + readerapi.Subresource}
+}
+
+// reasonFor is what a caller may know of a failure: its kind. The log has its words.
+func reasonFor(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "its store does not answer"
+	}
+	return "the reader's log says why"
 }

@@ -1,7 +1,6 @@
 package reader_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,10 +10,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/sallyport/sallyport/internal/audit"
 	"github.com/sallyport/sallyport/internal/reader/readerapi"
 )
 
@@ -23,28 +24,35 @@ var schemaResource = schema.GroupResource{Group: "access.sallyport.dev", Resourc
 func TestRecordingsAreListedAndRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.record(bobs, "s-1", "first")
-	w.record(bobs, "s-2", "second!")
+	w.record(bobs, "s-1.rec", "first")
+	w.record(bobs, "s-2/00000001.seg", "second!")
+	w.record(bobs, "s-2/00000001.sig", "signed")
+	w.record(bobs, "s-2/journal-00000002", "live")
 	server := w.caller(w.front.client("front-proxy-client"))
 	path := readerapi.Path("shop", "pay-1423")
 
-	code, body := w.get(server, path, "alice")
-	if code != http.StatusOK {
-		t.Fatalf("%d %s", code, body)
-	}
 	var list readerapi.RecordingList
-	if err := json.Unmarshal([]byte(body), &list); err != nil {
-		t.Fatal(err)
-	}
+	w.decode(server, path, "alice", &list)
 	want := readerapi.RecordingList{
 		TypeMeta:   metav1.TypeMeta{Kind: "RecordingList", APIVersion: "subresources.access.sallyport.dev/v1alpha1"},
-		RequestUID: bobs, Items: []readerapi.Recording{{Session: "s-1", Bytes: 5}, {Session: "s-2", Bytes: 7}},
+		RequestUID: bobs, Store: "volume", Items: []readerapi.Recording{{Session: "s-1"}, {Session: "s-2"}}, Keys: []string{"a public key"},
 	}
 	if diff := cmp.Diff(want, list); diff != "" {
-		t.Fatal(diff)
+		t.Error(diff)
+	}
+	var objects readerapi.ObjectList
+	w.decode(server, path+"?session=s-2", "alice", &objects)
+	wantObjects := readerapi.ObjectList{
+		TypeMeta:   metav1.TypeMeta{Kind: "ObjectList", APIVersion: "subresources.access.sallyport.dev/v1alpha1"},
+		RequestUID: bobs, Session: "s-2", Items: []readerapi.Object{{Name: "00000001.seg", Size: 7}, {Name: "00000001.sig", Size: 6}, {Name: "journal-00000002", Size: 4}},
+	}
+	if diff := cmp.Diff(wantObjects, objects); diff != "" {
+		t.Error(diff)
 	}
 	for query, want := range map[string]string{
-		"?session=s-2": "second!", "?session=s-2&offset=3": "ond!", "?session=s-2&offset=7": "", "?session=s-2&offset=700": "",
+		"?session=s-2&object=00000001.seg": "second!", "?session=s-2&object=00000001.seg&offset=3": "ond!",
+		"?session=s-2&object=00000001.seg&offset=7": "", "?session=s-2&object=00000001.seg&offset=700": "",
+		"?session=s-1&object=s-1.rec": "first", "?session=s-2&object=journal-00000002": "live",
 	} {
 		if code, body := w.get(server, path+query, "alice"); code != http.StatusOK || body != want {
 			t.Errorf("%s: %d %q", query, code, body)
@@ -52,25 +60,78 @@ func TestRecordingsAreListedAndRead(t *testing.T) {
 	}
 }
 
-func TestREC4_ALongRecordingIsReadInChunks(t *testing.T) {
+func TestABucketIsReadAsTheVolumeIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.keep(w.archive, archived, "s-3/00000001.seg", "in the bucket")
+	server := w.caller(w.front.client("front-proxy-client"))
+	var list readerapi.RecordingList
+	w.decode(server, readerapi.Path("shop", "pay-1500"), "alice", &list)
+	if list.Store != "archive" || len(list.Items) != 1 {
+		t.Errorf("%+v", list)
+	}
+	if _, body := w.get(server, readerapi.Path("shop", "pay-1500")+"?session=s-3&object=00000001.seg", "alice"); body != "in the bucket" {
+		t.Error(body)
+	}
+	code, body := w.get(server, readerapi.Path("shop", "pay-1600"), "alice")
+	if code != http.StatusServiceUnavailable || strings.Contains(body, "connection refused") {
+		t.Errorf("a store that does not answer: %d %s", code, body)
+	}
+}
+
+func TestRecordingsOfADeletedRequestAreReadByUID(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.keep(w.archive, deleted, "s-9/00000001.seg", "long ago")
+	w.keep(w.archive, orphan, "s-8/00000001.seg", "found")
+	w.record(others, "s-1.rec", "the bank's")
+	server := w.caller(w.front.client("front-proxy-client"))
+	const segment = "?session=s-9&object=00000001.seg"
+
+	if code, body := w.get(server, readerapi.PathOfUID(deleted)+segment, "auditor"); code != http.StatusOK || body != "long ago" {
+		t.Errorf("by UID: %d %s", code, body)
+	}
+	// Of which nothing is written down is found, though another store is away.
+	if code, body := w.get(server, readerapi.PathOfUID(orphan)+"?session=s-8&object=00000001.seg", "auditor"); code != http.StatusOK || body != "found" {
+		t.Errorf("an orphan: %d %s", code, body)
+	}
+	// Of what is nowhere, nobody can say that it is not in the one that is away.
+	if code, _ := w.get(server, readerapi.PathOfUID("0a1b2c3d-0000-4000-8000-00000000000f"), "auditor"); code != http.StatusServiceUnavailable {
+		t.Errorf("nowhere: %d", code)
+	}
+	if code, body := w.get(server, readerapi.PathOfUID(deleted)+segment, "alice"); code != http.StatusForbidden || !strings.Contains(body, "for all namespaces") {
+		t.Errorf("who may read in one namespace: %d %s", code, body)
+	}
+	// In its own namespace the UID of a request that had that name is enough.
+	if code, body := w.get(server, readerapi.Path("shop", "pay-1423")+segment+"&uid="+deleted, "alice"); code != http.StatusOK || body != "long ago" {
+		t.Errorf("by name and UID: %d %s", code, body)
+	}
+	for _, uid := range []string{others, orphan} {
+		if code, body := w.get(server, readerapi.Path("shop", "pay-1423")+"?uid="+uid, "alice"); code != http.StatusNotFound {
+			t.Errorf("another's UID under one's own name: %d %s", code, body)
+		}
+	}
+}
+
+func TestREC4_ALongObjectIsReadInChunks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	content := strings.Repeat("0123456789abcdef", (readerapi.MaxChunk+readerapi.MaxChunk/2)/16)
-	w.record(bobs, "long", content)
+	w.record(bobs, "long.rec", content)
 	server := w.caller(w.front.client("front-proxy-client"))
 	read := 0
-	for chunks := 0; ; chunks++ {
-		_, body := w.get(server, fmt.Sprintf("%s?session=long&offset=%d", readerapi.Path("shop", "pay-1423"), read), "alice")
-		if body == "" {
+	for chunks := 1; ; chunks++ {
+		_, body := w.get(server, fmt.Sprintf("%s?session=long&object=long.rec&offset=%d", readerapi.Path("shop", "pay-1423"), read), "alice")
+		if content[read:read+len(body)] != body {
+			t.Fatal("another content")
+		}
+		read += len(body)
+		if len(body) < readerapi.MaxChunk {
 			if chunks != 2 {
 				t.Errorf("%d chunks", chunks)
 			}
 			break
 		}
-		if content[read:read+len(body)] != body {
-			t.Fatal("another content")
-		}
-		read += len(body)
 	}
 	if read != len(content) {
 		t.Errorf("%d of %d bytes", read, len(content))
@@ -80,13 +141,18 @@ func TestREC4_ALongRecordingIsReadInChunks(t *testing.T) {
 func TestREC3_OneTenantNeverReadsAnothers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.record(others, "s-1", "the bank's secret")
-	w.record(bobs, "s-2", "mine")
+	w.record(others, "s-1.rec", "the bank's secret")
+	w.record(others, "s-1/00000001.seg", "the bank's secret")
+	w.record(bobs, "s-2.rec", "mine")
+	w.record(bobs, "s-2/00000001.seg", "mine")
 	for link, to := range map[string]string{
-		filepath.Join(bobs, "link.rec"):   filepath.Join("..", others, "s-1.rec"),
-		filepath.Join(bobs, "passwd.rec"): "/etc/passwd",
+		"link.rec":             filepath.Join("..", others, "s-1.rec"),
+		"passwd.rec":           "/etc/passwd",
+		"linked":               filepath.Join("..", others, "s-1"),
+		"s-2/00000002.seg":     "/etc/passwd",
+		"s-2/journal-00000003": filepath.Join("..", "..", others, "s-1.rec"),
 	} {
-		if err := os.Symlink(to, filepath.Join(w.volume, link)); err != nil {
+		if err := os.Symlink(to, filepath.Join(w.volume, bobs, link)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,15 +160,31 @@ func TestREC3_OneTenantNeverReadsAnothers(t *testing.T) {
 	path := readerapi.Path("shop", "pay-1423")
 	for _, hostile := range []string{
 		readerapi.Path("bank", "pay-1423"),
-		readerapi.Path("bank", "pay-1423") + "?session=s-1",
+		readerapi.Path("bank", "pay-1423") + "?session=s-1&object=s-1.rec",
+		readerapi.PathOfUID(others),
+		readerapi.PathOfUID(others) + "?session=s-1&object=s-1.rec",
+		readerapi.PathOfUID("..%2f" + others),
 		path + "?session=s-1",
-		path + "?session=link",
-		path + "?session=passwd",
+		path + "?session=link&object=link.rec",
+		path + "?session=passwd&object=passwd.rec",
+		path + "?session=linked",
+		path + "?session=linked&object=00000001.seg",
+		path + "?session=s-2&object=00000002.seg",
+		path + "?session=s-2&object=journal-00000003",
+		path + "?session=s-2&object=../../" + others + "/s-1.rec",
+		path + "?session=s-2&object=..%2f..%2f" + others + "%2fs-1.rec",
+		path + "?session=s-2&object=s-1.rec",
+		path + "?session=s-2&object=00000001.seg%00",
+		path + "?session=s-2&object=",
+		path + "?object=s-2.rec",
+		path + "?session=s-2&offset=1",
 		path + "?session=../" + others + "/s-1",
 		path + "?session=..%2f" + others + "%2fs-1",
 		path + "?session=%00",
 		path + "?session=s-2&session=s-1",
 		path + "?session=s-2&uid=" + others,
+		path + "?uid=../" + others,
+		path + "?uid=",
 		strings.Replace(path, "pay-1423", "..%2f..%2fbank", 1),
 		strings.Replace(path, "shop", "shop%2f..%2fbank", 1),
 		strings.Replace(path, "/namespaces/", "/namespaces//", 1),
@@ -114,16 +196,18 @@ func TestREC3_OneTenantNeverReadsAnothers(t *testing.T) {
 			t.Errorf("%s: %d %s", hostile, code, body)
 		}
 	}
-	if code, body := w.get(server, path, "alice"); code != http.StatusOK || strings.Contains(body, "link") {
-		t.Errorf("links are listed: %d %s", code, body)
+	for _, listing := range []string{path, path + "?session=s-2"} {
+		if code, body := w.get(server, listing, "alice"); code != http.StatusOK || strings.Contains(body, "link") || strings.Contains(body, "journal") || strings.Contains(body, "00000002") {
+			t.Errorf("links are listed: %d %s", code, body)
+		}
 	}
 }
 
 func TestHeadersCountOnlyWithTheAPIServersCertificate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.record(bobs, "s-1", "secret")
-	path := readerapi.Path("shop", "pay-1423") + "?session=s-1"
+	w.record(bobs, "s-1.rec", "secret")
+	path := readerapi.Path("shop", "pay-1423") + "?session=s-1&object=s-1.rec"
 	for name, client := range map[string]*http.Client{
 		"no certificate":        w.caller(nil),
 		"another authority":     w.caller(newSigner(t).client("front-proxy-client")),
@@ -205,7 +289,7 @@ func TestARequestWithoutRecordingsHasAnEmptyList(t *testing.T) {
 func TestNothingCanBeWritten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.record(bobs, "s-1", "x")
+	w.record(bobs, "s-1.rec", "x")
 	server := w.caller(w.front.client("front-proxy-client"))
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead} {
 		code, _ := w.do(server, method, readerapi.Path("shop", "pay-1423")+"?session=s-1", http.Header{"X-Remote-User": {"alice"}})
@@ -215,13 +299,15 @@ func TestNothingCanBeWritten(t *testing.T) {
 	}
 }
 
-func TestEveryReadIsLoggedWithoutItsContent(t *testing.T) {
+func TestEveryReadIsLoggedAndAuditedWithoutItsContent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.record(bobs, "s-1", "the-content")
+	w.record(bobs, "s-1.rec", "the-content")
 	server := w.caller(w.front.client("front-proxy-client"))
-	w.get(server, readerapi.Path("shop", "pay-1423")+"?session=s-1", "alice")
-	w.get(server, readerapi.Path("shop", "pay-1423")+"?session=s-1", "mallory")
+	object := readerapi.Path("shop", "pay-1423") + "?session=s-1&object=s-1.rec"
+	w.get(server, object, "alice")
+	w.get(server, object, "mallory")
+	w.get(server, readerapi.Path("shop", "pay-1423"), "alice")
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	all := strings.Join(w.logs, "\n")
@@ -232,6 +318,17 @@ func TestEveryReadIsLoggedWithoutItsContent(t *testing.T) {
 	}
 	if strings.Contains(all, "the-content") {
 		t.Error("the log has the content")
+	}
+	want := []audit.Event{
+		{Type: audit.RecordingRead, Subject: audit.Subject{Namespace: "shop", Request: "pay-1423", UID: bobs}, Data: audit.Read{User: "alice", Session: "s-1", Object: "s-1.rec", Bytes: 11}},
+		{Type: audit.RecordingRead, Subject: audit.Subject{Namespace: "shop", Request: "pay-1423"}, Data: audit.Read{
+			User: "mallory", Session: "s-1", Object: "s-1.rec",
+			Refused: `taskaccessrequests/recording.access.sallyport.dev "pay-1423" is forbidden: RBAC verb get on taskaccessrequests/recording of group access.sallyport.dev is needed`,
+		}},
+		{Type: audit.RecordingRead, Subject: audit.Subject{Namespace: "shop", Request: "pay-1423", UID: bobs}, Data: audit.Read{User: "alice"}},
+	}
+	if diff := cmp.Diff(want, w.events, cmpopts.IgnoreFields(audit.Event{}, "ID", "Time")); diff != "" {
+		t.Error(diff)
 	}
 }
 

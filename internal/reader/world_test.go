@@ -8,7 +8,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -27,14 +29,21 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 
+	"github.com/sallyport/sallyport/internal/audit"
 	"github.com/sallyport/sallyport/internal/keys"
 	"github.com/sallyport/sallyport/internal/reader"
-	"github.com/sallyport/sallyport/internal/record/store/legacy/volume"
+	"github.com/sallyport/sallyport/internal/record/store"
+	"github.com/sallyport/sallyport/internal/record/store/volume"
 )
 
 const (
 	bobs   = "0a1b2c3d-0000-4000-8000-000000000001"
 	others = "0a1b2c3d-0000-4000-8000-000000000002"
+	// archived is in a bucket; deleted, and orphan, of which nothing is written down, are
+	// of requests that are gone.
+	archived = "0a1b2c3d-0000-4000-8000-000000000003"
+	deleted  = "0a1b2c3d-0000-4000-8000-000000000004"
+	orphan   = "0a1b2c3d-0000-4000-8000-000000000005"
 )
 
 // signer is an authority of client certificates.
@@ -90,7 +99,7 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	return key
 }
 
-// access answers SubjectAccessReviews: alice may read in namespace shop.
+// access answers SubjectAccessReviews: alice may read in namespace shop, auditor in all.
 type access struct {
 	mu    sync.Mutex
 	asked []authorizationv1.SubjectAccessReviewSpec
@@ -105,7 +114,8 @@ func (a *access) Create(_ context.Context, review *authorizationv1.SubjectAccess
 		return nil, a.err
 	}
 	answer := review.DeepCopy()
-	answer.Status.Allowed = review.Spec.User == "alice" && review.Spec.ResourceAttributes.Namespace == "shop"
+	namespace := review.Spec.ResourceAttributes.Namespace
+	answer.Status.Allowed = review.Spec.User == "alice" && namespace == "shop" || review.Spec.User == "auditor" && namespace == ""
 	return answer, nil
 }
 
@@ -119,8 +129,27 @@ type world struct {
 	health string
 	url    string
 
-	mu   sync.Mutex
-	logs []string
+	// archive is the folder behind a bucket.
+	archive string
+
+	mu     sync.Mutex
+	logs   []string
+	events []audit.Event
+}
+
+// Emit implements audit.Sink.
+func (w *world) Emit(events ...audit.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = append(w.events, events...)
+}
+
+// bucket opens bucket archive; bucket away does not answer.
+func (w *world) bucket(_ context.Context, name, uid string) (store.Reader, error) {
+	if name != "archive" {
+		return nil, errors.New("connection refused")
+	}
+	return store.FS(os.DirFS(filepath.Join(w.archive, uid))), nil
 }
 
 func newWorld(t *testing.T) *world {
@@ -129,7 +158,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, front: newSigner(t), root: root, access: &access{}, volume: t.TempDir()}
+	w := &world{t: t, front: newSigner(t), root: root, access: &access{}, volume: t.TempDir(), archive: t.TempDir()}
 	clients := fake.NewClientset(&corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "extension-apiserver-authentication"},
 		Data: map[string]string{
@@ -157,14 +186,13 @@ func newWorld(t *testing.T) *world {
 	directory := t.TempDir()
 	w.serve(&reader.Server{
 		Handler: reader.New(reader.Handler{
-			Authenticate: callers, Access: w.access, RequestUID: requestUID, Log: log,
-			Recordings: func(uid string) (reader.Recordings, error) {
-				task, err := tasks.Task(uid)
-				if err != nil {
-					return nil, err
-				}
-				return task, nil
-			},
+			Authenticate: callers, Access: w.access, Request: request, Known: known, Log: log, Now: time.Now, Audit: w,
+			Recordings: (&reader.Stores{
+				Volume:  func(uid string) (reader.Task, error) { return tasks.Task(uid) },
+				Buckets: func(context.Context) ([]string, error) { return []string{"away", "archive"}, nil },
+				Bucket:  w.bucket,
+			}).Open,
+			Keys: func() ([]string, error) { return []string{"a public key"}, nil },
 		}),
 		Certificate: &reader.Certificate{Directory: directory, Now: time.Now},
 		Ready:       callers.Ready,
@@ -217,24 +245,43 @@ func (w *world) serve(server *reader.Server, callers *reader.RequestHeader) {
 	})
 }
 
-// requestUID knows bob's request and another tenant's, of one name.
-func requestUID(_ context.Context, namespace, name string) (string, error) {
+// request knows bob's request, one whose recordings are in a bucket, and another
+// tenant's of the same name.
+func request(_ context.Context, namespace, name string) (reader.Request, error) {
 	switch namespace + "/" + name {
 	case "shop/pay-1423":
-		return bobs, nil
+		return reader.Request{UID: bobs, Namespace: namespace, Name: name, Store: "volume"}, nil
+	case "shop/pay-1500":
+		return reader.Request{UID: archived, Namespace: namespace, Name: name, Store: "archive"}, nil
+	case "shop/pay-1600":
+		return reader.Request{UID: archived, Namespace: namespace, Name: name, Store: "away"}, nil
 	case "bank/pay-1423":
-		return others, nil
+		return reader.Request{UID: others, Namespace: namespace, Name: name}, nil
 	}
-	return "", apierrors.NewNotFound(schemaResource, name)
+	return reader.Request{}, apierrors.NewNotFound(schemaResource, name)
 }
 
-func (w *world) record(uid, session, content string) {
+// known knows, beside the other tenant's, a request that was deleted.
+func known(_ context.Context, uid string) (reader.Request, error) {
+	switch uid {
+	case deleted:
+		return reader.Request{UID: deleted, Namespace: "shop", Name: "pay-1423", Store: "archive"}, nil
+	case others:
+		return reader.Request{UID: others, Namespace: "bank", Name: "pay-1423", Store: "volume"}, nil
+	}
+	return reader.Request{}, apierrors.NewNotFound(schemaResource, uid)
+}
+
+// record keeps an object on the volume.
+func (w *world) record(uid, name, content string) { w.keep(w.volume, uid, name, content) }
+
+func (w *world) keep(root, uid, name, content string) {
 	w.t.Helper()
-	directory := filepath.Join(w.volume, uid)
-	if err := os.MkdirAll(directory, 0o750); err != nil {
+	file := filepath.Join(root, uid, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(directory, session+".rec"), []byte(content), 0o640); err != nil {
+	if err := os.WriteFile(file, []byte(content), 0o640); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -269,6 +316,17 @@ func (w *world) caller(certificate *tls.Certificate) *http.Client {
 func (w *world) get(client *http.Client, path, user string) (int, string) {
 	w.t.Helper()
 	return w.do(client, http.MethodGet, path, http.Header{"X-Remote-User": {user}, "X-Remote-Group": {"system:authenticated"}})
+}
+
+func (w *world) decode(client *http.Client, path, user string, into any) {
+	w.t.Helper()
+	code, body := w.get(client, path, user)
+	if code != http.StatusOK {
+		w.t.Fatalf("%s: %d %s", path, code, body)
+	}
+	if err := json.Unmarshal([]byte(body), into); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) do(client *http.Client, method, path string, headers http.Header) (int, string) {
