@@ -13,10 +13,8 @@ import (
 	"github.com/sallyport/sallyport/internal/cli/access/connect"
 	"github.com/sallyport/sallyport/internal/cli/access/list"
 	"github.com/sallyport/sallyport/internal/cli/access/psql"
-	"github.com/sallyport/sallyport/internal/cli/access/replaying"
 	"github.com/sallyport/sallyport/internal/cli/access/request"
 	"github.com/sallyport/sallyport/internal/cli/access/show"
-	"github.com/sallyport/sallyport/internal/cli/access/verifying"
 	"github.com/sallyport/sallyport/internal/cli/clientkey"
 	"github.com/sallyport/sallyport/internal/cli/kube"
 )
@@ -47,7 +45,8 @@ func NewCommand(
 	}
 	flags.AddFlags(root.PersistentFlags())
 	root.AddCommand(
-		p.request(), p.list(), p.show(), p.psql(), p.connect(), p.close(), p.replay(), p.verify(),
+		p.request(), p.list(), p.show(), p.psql(), p.connect(), p.close(),
+		p.sessions(), p.replay(), p.tail(), p.search(), p.verify(),
 		kube.CompletionCommand("access", streams.Out),
 	)
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -160,32 +159,6 @@ func (p *plugin) close() *cobra.Command {
 	c := p.named("close NAME", "Close a request: its sessions end at once, its credential is removed", &o.Name, o)
 	c.Flags().BoolVar(&o.Wait, "wait", false, "Wait for the proof that nothing is left on the target.")
 	c.Flags().DurationVar(&o.Timeout, "timeout", 2*time.Minute, timeoutHelp)
-	return c
-}
-
-func (p *plugin) replay() *cobra.Command {
-	o := &replaying.Options{IOStreams: p.IOStreams, Factory: p.factory}
-	c := p.optional("replay {NAME | --file FILE}", "Print what happened in a request's sessions", &o.Name, o)
-	c.Flags().StringVar(&o.File, "file", "", "A recording, instead of those of a request.")
-	c.Flags().StringVar(&o.Session, "session", "", "One session; all without it.")
-	c.Flags().StringVarP(&o.Output, "output", "o", "", "Output format: text or jsonl.")
-	return c
-}
-
-func (p *plugin) verify() *cobra.Command {
-	o := &verifying.Options{IOStreams: p.IOStreams, Factory: p.factory}
-	c := p.optional("verify {NAME | --file FILE}", "Check that recordings are whole and unchanged", &o.Name, o)
-	c.Long = "Check that recordings are whole and unchanged, against the heads that the proxy reported while it wrote.\n" +
-		"Exit code 0: all are complete and whole. 2: some have no end, because the session runs or its proxy died.\n" +
-		"1: something was changed, removed or cannot be checked."
-	c.Flags().StringVar(&o.File, "file", "", "A recording, to be checked offline; with NAME, against that request's heads.")
-	return c
-}
-
-// optional is a verb that may do without its argument, a request's name.
-func (p *plugin) optional(use, short string, name *string, v verb) *cobra.Command {
-	c := p.named(use, short, name, v)
-	c.Args = cobra.MaximumNArgs(1)
 	return c
 }
 

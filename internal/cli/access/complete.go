@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/cli/recording"
 )
 
 // completionTimeout keeps a shell from waiting for an API server that is away.
@@ -34,4 +35,31 @@ func (p *plugin) completeNames(c *cobra.Command, args []string, _ string) ([]str
 		names = append(names, r.Name+"\t"+r.Spec.Task.ID+" on "+r.Spec.Target)
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeSessions offers the sessions of the request that the line names so far.
+func (p *plugin) completeSessions(source *recording.Source) cobra.CompletionFunc {
+	return func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		from := *source
+		if len(args) > 0 {
+			from.Name = args[0]
+		}
+		if from.Validate("complete") != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), completionTimeout)
+		defer cancel()
+		opened, err := from.Open(ctx)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		defer func() { _ = opened.Close() }()
+		var sessions []string
+		for _, t := range opened.Tasks {
+			// What cannot be listed has nothing to offer.
+			found, _ := t.Sessions(ctx)
+			sessions = append(sessions, found...)
+		}
+		return sessions, cobra.ShellCompDirectiveNoFileComp
+	}
 }

@@ -2,8 +2,10 @@ package replay_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,35 +13,55 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/sallyport/sallyport/internal/cli/kube"
+	"github.com/sallyport/sallyport/internal/cli/recording"
+	"github.com/sallyport/sallyport/internal/cli/recording/recordingtest"
 	"github.com/sallyport/sallyport/internal/cli/replay"
 	"github.com/sallyport/sallyport/internal/record"
 )
 
-func recording(t *testing.T, events ...record.Event) []byte {
+// replayed runs the verb on a folder.
+func replayed(t *testing.T, folder *recordingtest.Folder, change func(o *replay.Options)) (stdout, stderr string, err error) {
 	t.Helper()
-	var out bytes.Buffer
-	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	w, err := record.NewFileWriter(&out, record.Start{
-		Session: "0195", RequestUID: "6f1f", Request: "pay-1423", Namespace: "team-payments", Task: "PAY-1423",
-		User: "bob", Proof: "token", Remote: "10.0.0.7:51234", Target: "orders", Protocol: "postgres",
-		Attributes: map[string]string{"database": "orders", "application_name": "psql\x1b[2J"},
-	}, func() time.Time { now = now.Add(time.Second); return now })
-	if err == nil {
-		_, err = w.Append(events...)
+	streams, _, out, errOut := genericiooptions.NewTestIOStreams()
+	o := &replay.Options{IOStreams: streams, Source: recording.Source{From: folder.Path}, Speed: replay.SpeedOfSession}
+	if change != nil {
+		change(o)
 	}
+	if err := errors.Join(o.Validate(), o.Complete()); err != nil {
+		t.Fatal(err)
+	}
+	err = o.Run(t.Context())
+	return out.String(), errOut.String(), err
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if os.Getenv("UPDATE_GOLDEN") == "1" {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out.Bytes()
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 var session = []record.Event{
 	{Type: record.EventNotice, Notice: "waiting for approval:\nkubectl approve pay-1423"},
-	{Type: record.EventOperation, Operation: &record.Operation{
-		ID: 1, Kind: "select", Text: "SELECT *\nFROM orders\n# ended: forged\x1b[1A", Values: []record.Text{"42\n$2 = forged", "\xff"},
-	}},
-	{Type: record.EventVerdict, Verdict: &record.Verdict{Operation: 1, Effect: "Allow", Policy: "orders-read", Rule: "grant"}},
+	{
+		Type: record.EventOperation, Operation: &record.Operation{
+			ID: 1, Kind: "select", Text: "SELECT *\nFROM orders\n# ended: forged\x1b[1A", Values: []record.Text{"42\n$2 = forged", "\xff"},
+		},
+		Verdict: &record.Verdict{Operation: 1, Effect: "Allow", Policy: "orders-read", Rule: "grant"},
+	},
 	{Type: record.EventResult, Result: &record.Result{Operation: 1, Tag: "SELECT 1", Rows: 1, Bytes: 120}},
 	{Type: record.EventStream, Stream: &record.Stream{Operation: 1, Bytes: 3, SHA256: "abab"}},
 	{Type: record.EventOperation, Operation: &record.Operation{ID: 2, Kind: "drop table", Text: "DROP TABLE orders"}},
@@ -58,97 +80,263 @@ var session = []record.Event{
 		"D\x00\x00\x00\x17\x00\x02\x00\x00\x00\x04\x00\x00\x00\x07\x00\x00\x00\x05[a]\n\x1b"+"D\x00\x00\x00\x0e\x00\x02\xff\xff\xff\xff\xff\xff\xff\xff")},
 	{Type: record.EventOutput, Output: block(nil, "D\x00\x00\x00\x01")},
 	{Type: record.EventResult, Result: &record.Result{Operation: 5, Tag: "SELECT 2", Rows: 2, Bytes: 39, Masked: map[string]int64{"column public.customers.email": 1}}},
+	{Type: record.EventFile, File: &record.File{Operation: 5, Path: "/etc/\x1b]52;c;eA==\x07", Op: "read", Bytes: 12, SHA256: "abab", Direction: "download"}},
 	{Type: record.EventEnd, End: &record.End{Reason: "the client left", Allowed: 2, Refused: 1}},
 }
 
 // block is a block of the rows of operation 5.
 func block(columns []record.Column, messages string) *record.Output {
-	data, err := record.Compress(nil, []byte(messages))
-	if err != nil {
-		panic(err)
-	}
-	return &record.Output{Operation: 5, Columns: columns, Bytes: int64(len(messages)), Data: data}
+	return &record.Output{Operation: 5, Columns: columns, Bytes: int64(len(messages)), Block: []byte(messages)}
+}
+
+func hostile(session string) record.Start {
+	start := recordingtest.Start(session)
+	start.Attributes["application_name"] = "psql\x1b[2J"
+	return start
 }
 
 func TestREC3_AReplayIsReadableAndCannotBeForged(t *testing.T) {
 	t.Parallel()
-	var out bytes.Buffer
-	if err := replay.Run(&out, bytes.NewReader(recording(t, session...)), replay.OutputText); err != nil {
-		t.Fatal(err)
-	}
-	golden := filepath.Join("testdata", "session.txt")
-	if os.Getenv("UPDATE_GOLDEN") == "1" {
-		if err := os.WriteFile(golden, out.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
+	folder := recordingtest.New(t)
+	folder.Session(t, hostile("0195"), session...)
+	out, _, err := replayed(t, folder, nil)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
-	if diff := cmp.Diff(string(want), out.String()); diff != "" {
-		t.Error(diff)
-	}
+	golden(t, "session.txt", out)
 }
 
 func TestREC3_JSONLinesHoldTheSameAndNothingThatATerminalObeys(t *testing.T) {
 	t.Parallel()
 	events := append([]record.Event{{Type: record.EventNotice, Notice: "\u009b31m\u202e\U000e0041 é"}}, session...)
-	var out bytes.Buffer
-	if err := replay.Run(&out, bytes.NewReader(recording(t, events...)), replay.OutputJSONL); err != nil {
+	folder := recordingtest.New(t)
+	folder.Session(t, hostile("0195"), events...)
+	out, _, err := replayed(t, folder, func(o *replay.Options) { o.Output = replay.OutputJSONL })
+	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.ContainsAny(out.String(), "\x1b\u009b\u202e\U000e0041") || !strings.Contains(out.String(), "é") {
-		t.Error(out.String())
+	if strings.ContainsAny(out, "\x1b\u009b\u202e\U000e0041") || !strings.Contains(out, "é") {
+		t.Error(out)
 	}
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")[1:]
+	lines := strings.Split(strings.TrimSpace(out), "\n")[1:]
+	if len(lines) != len(events) {
+		t.Fatalf("%d lines of %d events", len(lines), len(events))
+	}
 	for i, want := range events {
-		var got record.Event
+		var got struct {
+			record.Event
+			Attachment []byte `json:"attachment"`
+		}
 		if err := json.Unmarshal([]byte(lines[i]), &got); err != nil {
 			t.Fatal(err)
 		}
-		got.Sequence, got.Time = 0, time.Time{}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if got.Output != nil {
+			got.Output.Block = got.Attachment
+		}
+		got.Event.Sequence, got.Event.Time = 0, time.Time{}
+		if diff := cmp.Diff(want, got.Event); diff != "" {
 			t.Error(diff)
 		}
 	}
 }
 
-func TestALongStatementIsReplayedWhole(t *testing.T) {
+func TestALongStatementIsReplayedWholeAndItsVerdictAfterIt(t *testing.T) {
 	t.Parallel()
 	text, value := strings.Repeat("SELECT 'é';", 50_000), strings.Repeat("v", 300_000)
-	events := []record.Event{
-		{Type: record.EventOperation, Operation: &record.Operation{ID: 1, Text: record.Text(text), Values: []record.Text{record.Text(value), "last"}}},
-		{Type: record.EventEnd, End: &record.End{}},
-	}
-	var out bytes.Buffer
-	if err := replay.Run(&out, bytes.NewReader(recording(t, events...)), ""); err != nil {
+	operation := recordingtest.Operation(1, "select", text, "Allow")
+	operation.Operation.Values = []record.Text{record.Text(value), "last"}
+	folder := recordingtest.New(t)
+	folder.Session(t, recordingtest.Start("0195"), operation, recordingtest.End(1, 0))
+	out, _, err := replayed(t, folder, nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"[1] " + text + "\n", "$1 = " + value + "\n", "$2 = last\n"} {
-		if !strings.Contains(out.String(), part) {
+	for _, part := range []string{"[1] " + text + "\n", "$1 = " + value + "\n", "$2 = last\n               > [1] allowed"} {
+		if !strings.Contains(out, part) {
 			t.Errorf("%.20s… is not there whole", part)
 		}
 	}
 }
 
-func TestAReplayPrintsWhatItCanBelieveAndThenSaysSo(t *testing.T) {
+func TestREC4_AReplayPrintsWhatItCanBelieveAndTheOtherSessionsWhole(t *testing.T) {
 	t.Parallel()
-	data := recording(t, session...)
-	var incomplete *record.IncompleteError
-	var out bytes.Buffer
-	if err := replay.Run(&out, bytes.NewReader(data[:len(data)-20]), ""); !errors.As(err, &incomplete) ||
-		!strings.Contains(out.String(), "DROP TABLE") || !strings.Contains(out.String(), "# incomplete") {
-		t.Errorf("%v\n%s", err, out.String())
+	folder := recordingtest.New(t)
+	folder.SegmentBytes = 400
+	folder.Session(t, recordingtest.Start("s1"), session...)
+	folder.Session(t, recordingtest.Start("s2"), session...)
+	folder.Session(t, recordingtest.Start("s3"), session[:len(session)-1]...)
+	flip(t, filepath.Join(folder.Path, "s1", "00000002.seg"))
+
+	out, stderr, err := replayed(t, folder, nil)
+	if kube.ExitCode(err) != 1 || !strings.HasPrefix(stderr, "error: session s1: error: corrupt") && !strings.HasPrefix(stderr, "error: session s1: corrupt") {
+		t.Errorf("%v %s", err, stderr)
 	}
-	var corrupt *record.CorruptError
-	out.Reset()
-	data = bytes.Replace(data, []byte("SELECT 1/0"), []byte("SELECT 1/1"), 1)
-	if err := replay.Run(&out, bytes.NewReader(data), ""); !errors.As(err, &corrupt) ||
-		strings.Contains(out.String(), "1/1") || !strings.Contains(out.String(), "# corrupt at line 10") {
-		t.Errorf("%v\n%s", err, out.String())
+	if strings.Count(out, "# corrupt") != 1 || strings.Count(out, "# incomplete") != 1 || strings.Count(out, "# ended 2026") != 1 {
+		t.Error(out)
 	}
-	if err := replay.Run(&out, bytes.NewReader(data), "yaml"); !errors.Is(err, replay.ErrOutput) {
+	out, stderr, err = replayed(t, folder, func(o *replay.Options) { o.Session = "s3" })
+	if err != nil || stderr != "" || !strings.Contains(out, "session s3") || strings.Contains(out, "session s2") {
+		t.Errorf("%v %s\n%s", err, stderr, out)
+	}
+}
+
+func flip(t *testing.T, file string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)-9] ^= 1
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAReplayIsPacedAndPausesAreCut(t *testing.T) {
+	t.Parallel()
+	folder := recordingtest.New(t)
+	folder.Session(t, recordingtest.Start("0195"), session...)
+	for name, test := range map[string]struct {
+		speed   float64
+		maxIdle time.Duration
+		skip    bool
+		want    time.Duration
+	}{
+		"at once":          {0, 0, false, 0},
+		"as it happened":   {1, 0, false, 20 * time.Second},
+		"ten times faster": {10, 0, false, 2 * time.Second},
+		"pauses cut":       {1, 100 * time.Millisecond, false, 2 * time.Second},
+		"skipping":         {2, 0, true, 10 * time.Second},
+	} {
+		var waited time.Duration
+		_, _, err := replayed(t, folder, func(o *replay.Options) {
+			o.Speed, o.MaxIdle, o.IdleSkip = test.speed, test.maxIdle, test.skip
+			o.Wait = func(_ context.Context, d time.Duration) error { waited += d; return nil }
+		})
+		if err != nil || waited != test.want {
+			t.Errorf("%s: waited %s, want %s, %v", name, waited, test.want, err)
+		}
+	}
+}
+
+func TestAReplayBeginsWhereItIsToldTo(t *testing.T) {
+	t.Parallel()
+	folder := recordingtest.New(t)
+	folder.SegmentBytes = 400
+	folder.Session(t, recordingtest.Start("0195"), session...)
+	for seek, first := range map[string]string{
+		"#6": "[2] DROP TABLE", "5s": "[2] DROP TABLE", "09:00:06": "[2] DROP TABLE", "2026-03-01T09:00:06Z": "[2] DROP TABLE",
+		"#1": "-- waiting", "0s": "-- waiting", "#21": "# ended",
+	} {
+		out, _, err := replayed(t, folder, func(o *replay.Options) { o.Seek = seek })
+		_, rest, found := strings.Cut(out, "# began 2026-03-01T09:00:01Z\n")
+		if line, _, _ := strings.Cut(rest, "\n"); err != nil || !found || !strings.Contains(line, first) {
+			t.Errorf("%s: %v, begins with %q, want %q", seek, err, line, first)
+		}
+	}
+	for _, seek := range []string{"42", "#0", "#x", "-5s", "yesterday"} {
+		if err := (&replay.Options{Seek: seek, Source: recording.Source{From: "."}}).Validate(); err == nil {
+			t.Errorf("%s is taken", seek)
+		}
+	}
+}
+
+// shell is a session with a terminal, which tries to leave its screen.
+var shell = []record.Event{
+	{Type: record.EventTerminal, Terminal: &record.Terminal{Operation: 1, Kind: "resize", Cols: 80, Rows: 24}},
+	screen("$ \x1b[1mls\x1b[0m\r\n\x1b]0;pwned\x07\x1b]52;c;cm0gLXJm\x07a"),
+	screen("b\x1b[21t\x1bP$qm\x1b\\\x1b[6n\x1b[c\x1b[?1000h\x1b[?2004h c\r\n"),
+	screen("\x1b[?1049h\x1b[?25l\u009b31mno newline"),
+	{Type: record.EventEnd, End: &record.End{Reason: "exit"}},
+}
+
+func screen(data string) record.Event {
+	return record.Event{Type: record.EventTerminal, Terminal: &record.Terminal{Operation: 1, Kind: "output", Data: []byte(data)}}
+}
+
+func ssh(session string) record.Start {
+	start := recordingtest.Start(session)
+	start.Protocol = "ssh"
+	return start
+}
+
+func TestREC3_OnATerminalARecordedOneIsDrawnButDoesNothingElse(t *testing.T) {
+	t.Parallel()
+	folder := recordingtest.New(t)
+	folder.Session(t, ssh("0195"), shell...)
+	var waited time.Duration
+	out, _, err := replayed(t, folder, func(o *replay.Options) {
+		o.Terminal = true
+		o.Wait = func(_ context.Context, d time.Duration) error { waited += d; return nil }
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	for _, kept := range []string{"$ \x1b[1mls\x1b[0m\r\n", "a" + "b c\r\n", "\x1b[?1049h\x1b[?25l"} {
+		if !strings.Contains(out, kept) {
+			t.Errorf("%q is missing in %q", kept, out)
+		}
+	}
+	for _, dropped := range []string{"\x1b]", "\x1bP", "pwned", "\x1b[21t", "\x1b[6n", "\x1b[c", "1000h", "2004h", "\u009b"} {
+		if strings.Contains(out, dropped) {
+			t.Errorf("%q is in %q", dropped, out)
+		}
+	}
+	// What it left on is off again.
+	if !strings.Contains(out[strings.LastIndex(out, "ended"):], "\x1b[?1049l\x1b[?25h\x1b[0m") {
+		t.Errorf("the terminal is not given back: %q", out)
+	}
+	if waited == 0 {
+		t.Error("a terminal was not drawn as it happened")
+	}
+}
+
+func TestREC3_ElsewhereATerminalIsLinesOfText(t *testing.T) {
+	t.Parallel()
+	folder := recordingtest.New(t)
+	folder.Session(t, ssh("0195"), shell...)
+	out, _, err := replayed(t, folder, nil)
+	if err != nil {
+		t.Error(err)
+	}
+	golden(t, "shell.txt", out)
+}
+
+func TestAnInterruptedReplayGivesTheTerminalBack(t *testing.T) {
+	t.Parallel()
+	folder := recordingtest.New(t)
+	folder.Session(t, ssh("0195"), shell...)
+	streams, _, out, _ := genericiooptions.NewTestIOStreams()
+	ctx, cancel := context.WithCancel(t.Context())
+	o := &replay.Options{IOStreams: streams, Source: recording.Source{From: folder.Path}, Speed: 1, Terminal: true}
+	o.Wait = func(ctx context.Context, _ time.Duration) error {
+		if strings.Contains(out.String(), "?1049h") {
+			cancel()
+		}
+		return ctx.Err()
+	}
+	if err := errors.Join(o.Validate(), o.Complete()); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Run(ctx); kube.ExitCode(err) != 130 || !bytes.Contains(out.Bytes(), []byte("\x1b[?1049l")) {
+		t.Errorf("%v %q", err, out)
+	}
+}
+
+func TestWhatCannotBeReplayedIsSaid(t *testing.T) {
+	t.Parallel()
+	from := recording.Source{From: t.TempDir()}
+	for want, o := range map[string]*replay.Options{
+		"say what to replay: a request's name, --uid, or --from with a folder or a tar file": {},
+		`unknown output format "html": use text or jsonl`:                                    {Output: "html", Source: from},
+		"--speed is from 0.01 to 1000, or 0 for at once":                                     {Speed: 5000, Source: from},
+	} {
+		if err := o.Validate(); fmt.Sprint(err) != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	o := &replay.Options{Source: from}
+	if err := o.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "there are no recordings in it") {
 		t.Error(err)
 	}
 }

@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,63 +13,77 @@ import (
 
 // What stands before each line but an operation's first says whose it is, so that
 // nothing that a client typed can look like a verdict or a value: a text's further
-// lines, a value, a fact of the proxy's own, a row.
+// lines, a value, a fact of the proxy's own, a row, a line that a terminal showed.
 const (
 	further = "               | "
 	bind    = "               $"
 	fact    = "               > "
 	rowOf   = "               = "
+	shown   = "               ~ "
 )
 
-// text prints a recording as a session to be read.
-func text(out io.Writer, reader *record.FileReader) error {
-	p := &printer{out: out, outputs: map[int64]*output{}}
-	for {
-		event, err := reader.Next()
-		if err == nil {
-			p.event(event)
-			if p.err != nil {
-				return p.err
-			}
-			continue
-		}
-		p.endText()
-		if errors.Is(err, io.EOF) {
-			return p.err
-		}
-		p.printf("# %s\n", record.PrintableLine(err.Error()))
-		return errors.Join(err, p.err)
-	}
-}
-
-type printer struct {
+// text prints events for people.
+type text struct {
 	out io.Writer
 	err error
 	// open says that an operation's text or value is being printed.
 	open bool
+	// decided is its verdict, which was recorded with it.
+	decided *record.Verdict
 	// values of the operation so far.
 	values int
 	// outputs of operations that have no result yet.
 	outputs map[int64]*output
+	screen  *screen
 }
 
-func (p *printer) printf(format string, args ...any) {
+// maxOutputs bounds the operations whose rows are being read.
+const maxOutputs = 1024
+
+func newText(out io.Writer, terminal bool) *text {
+	p := &text{out: out, outputs: map[int64]*output{}}
+	p.screen = &screen{printer: p, raw: terminal}
+	return p
+}
+
+// Event prints one event.
+func (p *text) Event(event record.Event) error {
+	p.event(event)
+	return p.err
+}
+
+// End prints what the end of the reading was: nil for a session that is complete.
+func (p *text) End(err error) error {
+	p.endText()
+	p.screen.end()
+	if err != nil {
+		p.printf("# %s\n", line(err.Error()))
+	}
+	return p.err
+}
+
+func (p *text) printf(format string, args ...any) {
 	if p.err == nil {
 		_, p.err = fmt.Fprintf(p.out, format, args...)
 	}
 }
 
-func (p *printer) event(event record.Event) {
+func (p *text) event(event record.Event) {
 	if event.Type != record.EventPart {
 		p.endText()
 	}
+	if event.Terminal != nil {
+		p.screen.event(event.Terminal)
+		return
+	}
+	p.screen.leave()
 	switch {
 	case event.Start != nil:
 		p.start(event.Time, event.Start)
 	case event.Operation != nil:
 		o := event.Operation
 		p.printf("%s  %s ", clock(event.Time), number(o.ID))
-		p.values, p.open = 0, true
+		p.values, p.open, p.decided = 0, true, event.Verdict
 		p.text(o.Text)
 		p.list(o.Values, false)
 	case event.Part != nil:
@@ -86,6 +99,8 @@ func (p *printer) event(event record.Event) {
 		p.result(event.Result)
 	case event.Stream != nil:
 		p.printf("%s%s %d bytes to the target, SHA-256 %s\n", fact, number(event.Stream.Operation), event.Stream.Bytes, line(event.Stream.SHA256))
+	case event.File != nil:
+		p.file(event.File)
 	case event.End != nil:
 		p.printf("# ended %s: %s (%d allowed, %d refused)\n", event.Time.Format(time.RFC3339), line(event.End.Reason), event.End.Allowed, event.End.Refused)
 	default:
@@ -93,7 +108,7 @@ func (p *printer) event(event record.Event) {
 	}
 }
 
-func (p *printer) start(at time.Time, s *record.Start) {
+func (p *text) start(at time.Time, s *record.Start) {
 	p.printf("# session %s of task %s, request %s/%s\n", line(s.Session), line(s.Task), line(s.Namespace), line(s.Request))
 	p.printf("# %s from %s, known by %s\n", line(s.User), line(s.Remote), line(s.Proof))
 	p.printf("# %s target %s", line(s.Protocol), line(s.Target))
@@ -103,10 +118,10 @@ func (p *printer) start(at time.Time, s *record.Start) {
 	p.printf("\n# began %s\n", at.Format(time.RFC3339))
 }
 
-func (p *printer) text(text record.Text) { p.printf("%s", indent(string(text))) }
+func (p *text) text(text record.Text) { p.printf("%s", indent(string(text))) }
 
 // list prints values, the first perhaps the rest of the last.
-func (p *printer) list(values []record.Text, joined bool) {
+func (p *text) list(values []record.Text, joined bool) {
 	for i, value := range values {
 		if i > 0 || !joined {
 			p.values++
@@ -116,14 +131,18 @@ func (p *printer) list(values []record.Text, joined bool) {
 	}
 }
 
-func (p *printer) endText() {
+func (p *text) endText() {
 	if p.open {
 		p.printf("\n")
 	}
 	p.open = false
+	if p.decided != nil {
+		p.verdict(p.decided)
+	}
+	p.decided = nil
 }
 
-func (p *printer) hold(h *record.Hold) {
+func (p *text) hold(h *record.Hold) {
 	word := "held for review " + line(h.Review)
 	if h.Outcome != "" {
 		word = "review " + line(h.Review) + ": " + line(h.Outcome)
@@ -135,7 +154,7 @@ func (p *printer) hold(h *record.Hold) {
 	p.printf("\n")
 }
 
-func (p *printer) verdict(v *record.Verdict) {
+func (p *text) verdict(v *record.Verdict) {
 	word := map[string]string{"Allow": "allowed", "HoldCommit": "allowed, its COMMIT to be held,", "Deny": "REFUSED"}[v.Effect]
 	if word == "" {
 		word = line(v.Effect)
@@ -147,7 +166,7 @@ func (p *printer) verdict(v *record.Verdict) {
 	p.printf("\n")
 }
 
-func (p *printer) result(r *record.Result) {
+func (p *text) result(r *record.Result) {
 	p.printf("%s%s ", fact, number(r.Operation))
 	if r.Error != "" {
 		p.printf("error: %s\n", indent(r.Error))
@@ -158,6 +177,17 @@ func (p *printer) result(r *record.Result) {
 		p.printf("%s%s masked %d values: %s\n", fact, number(r.Operation), r.Masked[why], line(why))
 	}
 	delete(p.outputs, r.Operation)
+}
+
+func (p *text) file(f *record.File) {
+	p.printf("%s%s %s %s: %d bytes", fact, number(f.Operation), line(f.Op), line(f.Path), f.Bytes)
+	if f.Direction != "" {
+		p.printf(", %s", line(f.Direction))
+	}
+	if f.SHA256 != "" {
+		p.printf(", SHA-256 %s", line(f.SHA256))
+	}
+	p.printf("\n")
 }
 
 func number(operation int64) string { return fmt.Sprintf("[%d]", operation) }

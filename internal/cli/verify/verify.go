@@ -1,55 +1,142 @@
-// Package verify checks a recording offline, and says what that has shown.
+// Package verify is kubectl access verify: it checks recordings, and says what that has
+// shown.
 package verify
 
 import (
+	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"io"
-	"time"
+	"slices"
 
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/cli/kube"
+	"github.com/sallyport/sallyport/internal/cli/recording"
+	"github.com/sallyport/sallyport/internal/cli/terminal"
 	"github.com/sallyport/sallyport/internal/record"
 )
 
-// Run checks one recording, and prints one paragraph. The error is nil only for a
-// complete recording that agrees with all that is expected; it is then also printed:
-// an *record.IncompleteError is a session that runs, or whose proxy died.
-func Run(out io.Writer, in io.Reader, expect record.Expectation) error {
-	summary, err := record.VerifyFile(in, expect)
-	session := summary.Header.Session
-	if session == "" {
-		session = expect.Session
-	}
-	var incomplete *record.IncompleteError
-	verdict := "OK: complete, and its chain is whole"
-	switch {
-	case errors.As(err, &incomplete):
-		verdict = "INCOMPLETE: its chain is whole as far as it goes, but " + record.PrintableLine(err.Error())
-	case err != nil:
-		verdict = "FAILED: " + record.PrintableLine(err.Error())
-	}
-	if _, printing := fmt.Fprintf(out, "session %s: %s\n%s", record.PrintableLine(session), verdict, facts(summary, expect, err)); printing != nil {
-		return errors.Join(err, printing)
-	}
+// Options of verify.
+type Options struct {
+	genericiooptions.IOStreams
+	recording.Source
+
+	// KeyFiles hold the public keys that may have signed; without them, those that the
+	// cluster publishes.
+	KeyFiles []string
+
+	keys []ed25519.PublicKey
+}
+
+// Validate asks for something to verify.
+func (o *Options) Validate() error { return o.Source.Validate("verify") }
+
+// Complete reads the keys.
+func (o *Options) Complete() (err error) {
+	o.keys, err = recording.ReadKeys(o.KeyFiles)
 	return err
 }
 
-func facts(summary record.Summary, expect record.Expectation, err error) string {
-	if summary.Start == nil {
-		return ""
+// Exit codes beside 0, everything is whole, complete and, where keys are known, signed.
+const (
+	exitFailed     = 1 // something was changed, removed or cannot be checked
+	exitIncomplete = 2 // something has no end
+	exitUnsigned   = 3 // something is whole, but not all of it signed
+)
+
+// Run verifies recordings, and prints a paragraph for each. None keeps another from
+// being checked.
+func (o *Options) Run(ctx context.Context) (err error) {
+	opened, err := o.Open(ctx)
+	if err != nil {
+		return err
 	}
-	text := fmt.Sprintf("  %d events, %d operations by %s, %s to %s\n  head %s\n",
-		summary.Head.Sequence, summary.Operations, record.PrintableLine(summary.Start.User),
-		summary.First.Format(time.RFC3339), summary.Last.Format(time.RFC3339), summary.Head.Hash)
-	switch {
-	case summary.HeadChecked:
-		return text + fmt.Sprintf("  agrees with the head that was reported, event %d\n", expect.Head.Sequence)
-	case expect.Head == nil && !isCorrupt(err):
-		return text + "  no reported head to compare with: a recording written anew from its first line would look the same\n"
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	progress := terminal.NewProgress(o.ErrOut)
+	var codes []int
+	for _, t := range opened.Tasks {
+		sessions, err := t.Choose(ctx, o.Session)
+		if err != nil && len(opened.Tasks) == 1 {
+			return err
+		}
+		if err != nil && o.Session == "" {
+			codes = append(codes, o.failed(t.Label, err))
+		}
+		for _, session := range sessions {
+			codes = append(codes, o.session(ctx, opened, t, session, progress))
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+		if o.Session == "" {
+			codes = append(codes, o.gone(t, sessions)...)
+		}
 	}
-	return text
+	if len(codes) == 0 {
+		return fmt.Errorf("%s has no recordings: nobody has connected", opened.Tasks[0].Label)
+	}
+	for _, code := range []int{exitFailed, exitIncomplete, exitUnsigned} {
+		if slices.Contains(codes, code) {
+			return &kube.ExitError{Code: code}
+		}
+	}
+	return nil
 }
 
-func isCorrupt(err error) bool {
-	var corrupt *record.CorruptError
-	return errors.As(err, &corrupt)
+// session verifies one session.
+func (o *Options) session(ctx context.Context, opened *recording.Opened, t *recording.Task, session string, progress *terminal.Progress) int {
+	expect := Expect(t.Request, session)
+	expect.RequestUID, expect.Identities, expect.Keys = t.UID, opened.Identities, o.keys
+	if len(o.KeyFiles) == 0 {
+		expect.Keys = t.Keys
+	}
+	watched := &watched{Reader: t.Reader, progress: progress, session: session}
+	summary, err := record.Verify(ctx, watched, session, expect)
+	if err == nil || isIncomplete(err) {
+		if sealed := sealedStatement(ctx, t, session); sealed != nil {
+			err = sealed
+		}
+	}
+	progress.Done()
+	return Report(o.Out, session, summary, expect, err)
+}
+
+func (o *Options) failed(what string, err error) int {
+	fmt.Fprintf(o.Out, "%s: FAILED: %s\n", record.PrintableLine(what), record.PrintableLine(kube.Message(err)))
+	return exitFailed
+}
+
+// gone says which sessions the request knows of, and the store does not.
+func (o *Options) gone(t *recording.Task, present []string) (codes []int) {
+	for _, head := range heads(t.Request) {
+		if !slices.Contains(present, head.Session) {
+			codes = append(codes, o.failed("session "+head.Session, fmt.Errorf("%d events were reported, and the recording is gone", head.Sequence)))
+		}
+	}
+	return codes
+}
+
+func heads(request *v1alpha1.TaskAccessRequest) []v1alpha1.RecordingHead {
+	if request == nil || request.Status.Recording == nil {
+		return nil
+	}
+	return request.Status.Recording.Head
+}
+
+// Expect is what a request's status knows of a session from its proxy's reports.
+func Expect(request *v1alpha1.TaskAccessRequest, session string) record.Expectation {
+	expect := record.Expectation{Session: session}
+	for _, known := range heads(request) {
+		if known.Session == session {
+			expect.Heads = []record.Head{{Session: session, Sequence: known.Sequence, Hash: known.Hash, Complete: known.Complete}}
+		}
+	}
+	return expect
+}
+
+func isIncomplete(err error) bool {
+	incomplete := &record.IncompleteError{}
+	return errors.As(err, &incomplete)
 }

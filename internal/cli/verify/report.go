@@ -1,0 +1,79 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/record"
+)
+
+// Report prints what a verification has shown in one paragraph, and says the exit code
+// that it makes.
+func Report(out io.Writer, session string, summary record.Summary, expect record.Expectation, err error) int {
+	code, verdict := 0, "OK: complete, and its chain is whole"
+	switch {
+	case isIncomplete(err):
+		code = exitIncomplete
+		verdict = "INCOMPLETE: its chain is whole as far as it goes, but " + line(err.Error())
+	case err != nil:
+		code, verdict = exitFailed, "FAILED: "+line(err.Error())
+	case len(expect.Keys) > 0 && summary.Segments > 0 && summary.SignedSegment < summary.Segments:
+		code = exitUnsigned
+		verdict = "UNSIGNED: complete, and its chain is whole, but " + unsigned(summary)
+	}
+	fmt.Fprintf(out, "session %s: %s\n", line(session), verdict)
+	corrupt := &record.CorruptError{}
+	for _, fact := range facts(summary, expect, errors.As(err, &corrupt)) {
+		fmt.Fprintf(out, "  %s\n", fact)
+	}
+	return code
+}
+
+func unsigned(s record.Summary) string {
+	if s.SignedSegment == 0 {
+		return "none of its segments is signed"
+	}
+	return fmt.Sprintf("segments from %d on are not signed", s.SignedSegment+1)
+}
+
+func facts(s record.Summary, expect record.Expectation, corrupt bool) (facts []string) {
+	if s.Start != nil {
+		facts = append(facts, fmt.Sprintf("%d events, %d operations by %s, %s to %s",
+			s.Head.Sequence, s.Operations, line(s.Start.User), s.First.Format(time.RFC3339), s.Last.Format(time.RFC3339)))
+	}
+	if s.Segments > 0 {
+		facts = append(facts, fmt.Sprintf("%d segments, %d bytes; %s", s.Segments, s.Bytes, signatures(s, expect)))
+	}
+	if s.Encrypted && !s.Read {
+		facts = append(facts, "encrypted: bytes and signatures were checked, events were not read (--identity FILE reads them)")
+	}
+	if s.Head.Hash != "" {
+		facts = append(facts, "head "+line(s.Head.Hash))
+	}
+	switch {
+	case s.HeadChecked:
+		facts = append(facts, "agrees with the head that was reported")
+	case len(expect.Heads) == 0 && s.SignedSegment == 0 && s.Start != nil && !corrupt:
+		facts = append(facts, "no reported head and no checked signature to compare with: a recording written anew from its first line would look the same")
+	}
+	return facts
+}
+
+// signatures says who vouches for how much.
+func signatures(s record.Summary, expect record.Expectation) string {
+	keys := line(strings.Join(s.Keys, ", "))
+	switch {
+	case s.SignedSegment == 0 && len(s.Keys) > 0 && len(expect.Keys) == 0:
+		return fmt.Sprintf("signatures of key %s were not checked: --key FILE checks them", keys)
+	case len(expect.Keys) == 0 && len(s.Keys) > 0:
+		return fmt.Sprintf("signed up to segment %d (event %d) by key %s, which is not known here: --key FILE says who that is", s.SignedSegment, s.SignedEvent, keys)
+	case s.SignedSegment == 0:
+		return "not signed"
+	}
+	return fmt.Sprintf("signed up to segment %d (event %d) by key %s", s.SignedSegment, s.SignedEvent, keys)
+}
+
+func line(text string) string { return record.PrintableLine(text) }
