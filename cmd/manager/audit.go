@@ -35,7 +35,7 @@ func tell(mgr ctrl.Manager, w wiring, provider controlserver.Provider) (controls
 	if err != nil {
 		return nil, err
 	}
-	watcher := &lifecycle.Watcher{Informers: mgr.GetCache(), Sink: stream, Now: time.Now, Replay: replayAudit}
+	watcher := &lifecycle.Watcher{Informers: mgr.GetCache(), Tell: stream.EmitPatiently, Now: time.Now, Replay: replayAudit}
 	for _, runnable := range []manager.Runnable{stream, watcher} {
 		if err := mgr.Add(runnable); err != nil {
 			return nil, fmt.Errorf("audit stream: %w", err)

@@ -132,6 +132,39 @@ func TestEmitNeverWaitsForASinkThatIsStuck(t *testing.T) {
 	}
 }
 
+func TestMoreThanFitsAtOnceIsToldPatiently(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	path := filepath.Join(w.dir, "audit.jsonl")
+	s, stop := w.start(t, "--audit-sink=file:"+path)
+	words := strings.Repeat("x", 8000)
+	for n := range 2000 {
+		s.EmitPatiently(New(OperationDenied, Subject{Namespace: "n", Request: "r"}, time.Unix(1700000000, 0), Operation{Text: words}, string(rune(n))))
+	}
+	stop()
+	if dropped, delivered := w.count(t, "dropped"), w.count(t, "delivered"); dropped != 0 || delivered != 2000 {
+		t.Errorf("%v dropped, %v delivered", dropped, delivered)
+	}
+}
+
+func TestPatienceEndsWithASinkThatIsStuck(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	out := &stuck{release: make(chan struct{})}
+	w.stdout = out
+	s, stop := w.start(t, "--audit-sink=stdout")
+	defer stop()
+	defer close(out.release)
+	words := strings.Repeat("x", 8000)
+	begun := time.Now()
+	for n := range 1000 {
+		s.EmitPatiently(New(OperationDenied, Subject{Namespace: "n", Request: "r"}, time.Unix(1700000000, 0), Operation{Text: words}, string(rune(n))))
+	}
+	if took := time.Since(begun); took > patience*5 {
+		t.Errorf("telling 8 MB to a sink that takes nothing took %s", took)
+	}
+}
+
 type failing struct {
 	io.Writer
 	mu       sync.Mutex

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -17,6 +18,20 @@ type pump struct {
 	backoff backoff
 	count   counters
 	log     logr.Logger
+	// failing says that the writer has not taken anything since it failed.
+	failing atomic.Bool
+}
+
+// settle waits until there is room again, for as long as waiting can help: a writer
+// that takes nothing until ctx ends is not waited for again.
+func (p *pump) settle(ctx context.Context) {
+	for p.queue.crowded() && !p.failing.Load() {
+		select {
+		case <-p.queue.room:
+		case <-ctx.Done():
+			p.failing.Store(true)
+		}
+	}
 }
 
 // run pumps until ctx ends; then it lets nothing more in, and tries once more.
@@ -48,9 +63,11 @@ func (p *pump) flush(ctx context.Context) {
 		if written > 0 {
 			failures = 0
 		}
+		p.failing.Store(err != nil)
 		if err == nil {
 			continue
 		}
+		signal(p.queue.room)
 		p.count.failed.Inc()
 		if failures++; failures == 1 {
 			p.log.Error(err, "audit events wait: they cannot be written", "events", len(batch))

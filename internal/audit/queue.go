@@ -19,8 +19,8 @@ type entry struct {
 // let in before the rest was taken: the gap has one place.
 type queue struct {
 	now func() time.Time
-	// wake has a token when there is something to take.
-	wake chan struct{}
+	// wake has a token when there is something to take, room when something was taken.
+	wake, room chan struct{}
 
 	mu      sync.Mutex
 	entries []entry
@@ -31,7 +31,7 @@ type queue struct {
 }
 
 func newQueue(now func() time.Time) *queue {
-	return &queue{now: now, wake: make(chan struct{}, 1)}
+	return &queue{now: now, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
 
 // put says whether there was room.
@@ -46,10 +46,7 @@ func (q *queue) put(e entry) bool {
 		return false
 	}
 	q.entries, q.bytes = append(q.entries, e), q.bytes+len(e.line)
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
+	signal(q.wake)
 	return true
 }
 
@@ -59,7 +56,15 @@ func (q *queue) take() (entries []entry, gap Dropped) {
 	defer q.mu.Unlock()
 	entries, gap = q.entries, Dropped{Count: q.dropped, Since: q.since.UTC()}
 	q.entries, q.bytes, q.dropped = nil, 0, 0
+	signal(q.room)
 	return entries, gap
+}
+
+// crowded says that half of the room is taken.
+func (q *queue) crowded() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes > maxQueued/2
 }
 
 // close lets nothing in any more.

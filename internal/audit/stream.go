@@ -34,6 +34,8 @@ type Options struct {
 // output is one sink of a stream.
 type output interface {
 	put(e entry) bool
+	// settle waits for room, no longer than ctx.
+	settle(ctx context.Context)
 	// run delivers until ctx ends and a little longer.
 	run(ctx context.Context)
 	close() error
@@ -73,6 +75,22 @@ func (s *Stream) Emit(events ...Event) {
 				s.counts[i].dropped.Inc()
 			}
 		}
+	}
+}
+
+// patience bounds how long EmitPatiently waits.
+const patience = 2 * time.Second
+
+// EmitPatiently is Emit for a caller who may wait a little, and has more to tell than
+// fits at once: a new leader.
+func (s *Stream) EmitPatiently(events ...Event) {
+	for _, e := range events {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		for _, out := range s.outputs {
+			out.settle(ctx)
+		}
+		cancel()
+		s.Emit(e)
 	}
 }
 
@@ -128,6 +146,8 @@ type lines struct {
 }
 
 func (l *lines) put(e entry) bool { return l.pump.queue.put(e) }
+
+func (l *lines) settle(ctx context.Context) { l.pump.settle(ctx) }
 
 func (l *lines) run(ctx context.Context) {
 	l.pump.run(ctx)

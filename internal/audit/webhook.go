@@ -47,6 +47,12 @@ func (w *webhook) put(e entry) bool {
 	return w.lanes[hash.Sum32()%uint32(len(w.lanes))].pump.queue.put(e)
 }
 
+func (w *webhook) settle(ctx context.Context) {
+	for _, l := range w.lanes {
+		l.pump.settle(ctx)
+	}
+}
+
 // openLanes opens the spools below dir, sharing limit.
 func (w *webhook) openLanes(dir string, limit int64, newPump func(func([]entry) (int, error)) *pump) error {
 	for i := range lanes {

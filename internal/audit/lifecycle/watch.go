@@ -22,8 +22,9 @@ import (
 // identities: what the one before it took to its grave is told, the rest known.
 type Watcher struct {
 	Informers cache.Informers
-	Sink      audit.Sink
-	Now       func() time.Time
+	// Tell takes the events; it may wait a little, so that a new leader's many find room.
+	Tell func(events ...audit.Event)
+	Now  func() time.Time
 	// Replay is how long after its end an object is told of by a new leader.
 	Replay time.Duration
 }
@@ -33,7 +34,7 @@ func (*Watcher) NeedLeaderElection() bool { return true }
 
 // Start watches until ctx ends.
 func (w *Watcher) Start(ctx context.Context) error {
-	requests := handler(w, func(old, now *v1alpha1.TaskAccessRequest) { w.Sink.Emit(Request(old, now, w.Now())...) })
+	requests := handler(w, func(old, now *v1alpha1.TaskAccessRequest) { w.Tell(Request(old, now, w.Now())...) })
 	requests.DeleteFunc = w.requestGone
 	stops := make([]func() error, 0, 4)
 	for _, watch := range []struct {
@@ -41,8 +42,8 @@ func (w *Watcher) Start(ctx context.Context) error {
 		handler toolscache.ResourceEventHandler
 	}{
 		{&v1alpha1.TaskAccessRequest{}, requests},
-		{&v1alpha1.ApprovalReview{}, handler(w, func(old, now *v1alpha1.ApprovalReview) { w.Sink.Emit(Review(old, now)...) })},
-		{&v1alpha1.AccessPolicy{}, handler(w, func(old, now *v1alpha1.AccessPolicy) { w.Sink.Emit(Policy(old, now, w.Now())...) })},
+		{&v1alpha1.ApprovalReview{}, handler(w, func(old, now *v1alpha1.ApprovalReview) { w.Tell(Review(old, now)...) })},
+		{&v1alpha1.AccessPolicy{}, handler(w, func(old, now *v1alpha1.AccessPolicy) { w.Tell(Policy(old, now, w.Now())...) })},
 		{&corev1.ConfigMap{}, handler(w, w.entry)},
 	} {
 		informer, err := w.Informers.GetInformer(ctx, watch.kind)
@@ -97,7 +98,7 @@ func (w *Watcher) requestGone(object any) {
 		object = unknown.Obj
 	}
 	if last, ok := object.(*v1alpha1.TaskAccessRequest); ok {
-		w.Sink.Emit(Gone(last, w.Now()))
+		w.Tell(Gone(last, w.Now()))
 	}
 }
 
@@ -120,5 +121,5 @@ func (w *Watcher) entry(old, now *corev1.ConfigMap) {
 	if before == nil && !entry.RemovedAt.IsZero() && w.Now().Sub(entry.RemovedAt) > w.Replay {
 		return
 	}
-	w.Sink.Emit(Ledger(before, &entry, now.ResourceVersion, w.Now())...)
+	w.Tell(Ledger(before, &entry, now.ResourceVersion, w.Now())...)
 }

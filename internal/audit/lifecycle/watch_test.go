@@ -66,7 +66,7 @@ func lead(t *testing.T, s *apitest.Server, sink audit.Sink) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := mgr.Add(&Watcher{Informers: mgr.GetCache(), Sink: sink, Now: time.Now, Replay: time.Hour}); err != nil {
+	if err := mgr.Add(&Watcher{Informers: mgr.GetCache(), Tell: sink.Emit, Now: time.Now, Replay: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
