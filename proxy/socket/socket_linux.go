@@ -12,11 +12,12 @@ import (
 
 const (
 	// short is the most that one untold call moves, in bytes: the kernel copies as much
-	// in a few microseconds.
-	short = 16 << 10
-	// tellEvery is how many short calls may go untold in a row: the scheduler must see a
-	// goroutine that never waits, or others would not run beside it.
-	tellEvery = 1024
+	// in some ten microseconds.
+	short = 128 << 10
+	// tellAfter is how many bytes may go untold before a call is told; a call counts as
+	// leastCounted at least. The scheduler must see a goroutine that never waits, or
+	// others would not run beside it.
+	tellAfter, leastCounted = 1 << 20, 1 << 10
 )
 
 // Wrap returns conn with cheaper short reads and writes, or conn itself if it is not TCP.
@@ -68,7 +69,8 @@ type transfer struct {
 	// network poller, and for the deadline.
 	wait    func(attempt func(fd uintptr) (done bool)) error
 	attempt func(fd uintptr) (done bool)
-	untold  atomic.Uint32
+	// untold is what has been moved since the last call that was told, in bytes.
+	untold atomic.Int64
 
 	// mu is held by the call whose bytes these are.
 	mu    sync.Mutex
@@ -79,7 +81,14 @@ type transfer struct {
 
 // takes says whether a call may go untold.
 func (t *transfer) takes(p []byte) bool {
-	return len(p) > 0 && len(p) <= short && t.untold.Add(1)%tellEvery != 0
+	if len(p) == 0 || len(p) > short {
+		return false
+	}
+	if t.untold.Load() >= tellAfter {
+		t.untold.Store(0)
+		return false
+	}
+	return true
 }
 
 func (t *transfer) run(p []byte) (int, error) {
@@ -88,6 +97,7 @@ func (t *transfer) run(p []byte) (int, error) {
 	t.bytes, t.moved, t.errno = p, 0, 0
 	err := t.wait(t.attempt)
 	t.bytes = nil
+	t.untold.Add(int64(max(t.moved, leastCounted)))
 	if err == nil && t.errno != 0 {
 		err = &net.OpError{Op: t.name, Net: "tcp", Err: os.NewSyscallError(t.name, t.errno)}
 	}
