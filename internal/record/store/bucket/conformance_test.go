@@ -35,7 +35,7 @@ func TestABucketConforms(t *testing.T) {
 			server.Bucket(t, "recordings", c.lock)
 			config := configOf(server)
 			config.Prefix = c.prefix
-			conform(t, server, config, func(task *bucket.Task) store.Writer { return task })
+			conform(t, server, config, 1001, func(task *bucket.Task) store.Writer { return task })
 		})
 	}
 }
@@ -47,7 +47,7 @@ func TestPresignedPlacesConform(t *testing.T) {
 			t.Parallel()
 			server := s3test.Start(t, s3test.Options{})
 			server.Bucket(t, "recordings", lock)
-			conform(t, server, configOf(server), func(task *bucket.Task) store.Writer {
+			conform(t, server, configOf(server), 0, func(task *bucket.Task) store.Writer {
 				places := presigned.New(presigned.Options{Retry: quick})
 				t.Cleanup(places.Close)
 				return granting{task, places, presigned.Grant{CABundle: server.CAPEM}}
@@ -103,7 +103,7 @@ func task(t testing.TB, b *bucket.Bucket, uid string) *bucket.Task {
 	return task
 }
 
-func conform(t *testing.T, server *s3test.Server, config bucket.Config, writer func(*bucket.Task) store.Writer) {
+func conform(t *testing.T, server *s3test.Server, config bucket.Config, many int, writer func(*bucket.Task) store.Writer) {
 	b, client := open(t, config), server.Client(t)
 	prefix := config.Prefix
 	if prefix != "" {
@@ -116,7 +116,7 @@ func conform(t *testing.T, server *s3test.Server, config bucket.Config, writer f
 			uid := fmt.Sprintf("task-%d", number.Add(1))
 			subject := task(t, b, uid)
 			return conformance.Subject{
-				Reader: subject, Writer: writer(subject), Remover: subject, Another: task(t, b, uid+"0"),
+				Reader: subject, Writer: writer(subject), Remover: subject, Another: task(t, b, uid+"0"), Many: many,
 				Plant: func(t *testing.T, name string, content []byte) {
 					t.Helper()
 					key := prefix + uid + "/" + name

@@ -24,6 +24,8 @@ type Subject struct {
 	Remover store.Remover
 	// Another reads another task of the same store.
 	Another store.Reader
+	// Many objects take more than one answer to list; 0 if a list is one answer.
+	Many int
 	// Plant puts an object there behind the store's back, under any name.
 	Plant func(t *testing.T, name string, content []byte)
 }
@@ -154,9 +156,8 @@ func listing(t *testing.T, s Subject) {
 
 // pages has more objects than one answer of an object store names.
 func pages(t *testing.T, s Subject) {
-	const many = 1100
 	var want []store.Object
-	for number := range many {
+	for number := range max(s.Many, 100) {
 		name := store.SegmentName("one", number+1)
 		s.Plant(t, name, []byte("x"))
 		want = append(want, store.Object{Name: name, Size: 1})
