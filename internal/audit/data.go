@@ -113,11 +113,11 @@ type Session struct {
 	Session string `json:"session"`
 	// Message says why it has ended.
 	Message string `json:"message,omitempty"`
-	// Events of its recording, at its end.
-	Events int64 `json:"events,omitempty"`
-	// TaskAllowed and TaskDenied count the operations of all the proxy's sessions so far.
-	TaskAllowed int64 `json:"taskAllowed,omitempty"`
-	TaskDenied  int64 `json:"taskDenied,omitempty"`
+	// Allowed and Denied count its operations, at its end, and Events those of its
+	// recording so far as they are reported.
+	Allowed int64 `json:"allowed,omitempty"`
+	Denied  int64 `json:"denied,omitempty"`
+	Events  int64 `json:"events,omitempty"`
 }
 
 // Operation is an operation that was not simply let through. Text is masked.

@@ -39,6 +39,8 @@ type AuditEvent struct {
 	Rule string
 	// Review and its Outcome, of an operation that was held.
 	Review, Outcome string
+	// Allowed and Refused count the operations of a session that has ended.
+	Allowed, Refused int64
 	// Message is the policy's or the reviewers' words, or why a session has ended; clients
 	// can have a part in it.
 	Message string
@@ -54,6 +56,7 @@ func encodeAudit(events []AuditEvent, missed int64) ([]*controlpb.AuditEvent, in
 		out[i] = &controlpb.AuditEvent{
 			Sequence: e.Sequence, Time: e.Time.UnixNano(), Type: string(e.Type), Session: e.Session, Operation: e.Operation,
 			Kind: truncate(e.Kind), Rule: truncate(e.Rule), Review: truncate(e.Review), Outcome: truncate(e.Outcome), Message: truncate(e.Message),
+			Allowed: e.Allowed, Refused: e.Refused,
 		}
 	}
 	return out, missed
@@ -68,6 +71,7 @@ func decodeAudit(in *controlpb.Report) ([]AuditEvent, int64, error) {
 		event := AuditEvent{
 			Sequence: e.GetSequence(), Time: time.Unix(0, e.GetTime()).UTC(), Type: AuditType(e.GetType()), Session: e.GetSession(),
 			Operation: e.GetOperation(), Kind: e.GetKind(), Rule: e.GetRule(), Review: e.GetReview(), Outcome: e.GetOutcome(), Message: e.GetMessage(),
+			Allowed: e.GetAllowed(), Refused: e.GetRefused(),
 		}
 		if !event.sound() {
 			return nil, 0, errors.New("the report has an audit event that is none")
@@ -83,5 +87,5 @@ func (e AuditEvent) sound() bool {
 			return false
 		}
 	}
-	return auditPattern.MatchString(string(e.Type)) && e.Sequence > 0 && e.Operation >= 0 && sessionPattern.MatchString(e.Session)
+	return auditPattern.MatchString(string(e.Type)) && e.Sequence > 0 && e.Operation >= 0 && e.Allowed >= 0 && e.Refused >= 0 && sessionPattern.MatchString(e.Session)
 }

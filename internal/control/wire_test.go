@@ -169,7 +169,7 @@ func TestAReportCrossesTheWireWithinItsBounds(t *testing.T) {
 	}
 	for i := range MaxAudit + 2 {
 		report.Audit = append(report.Audit, AuditEvent{
-			Sequence: int64(i + 1), Time: time.Unix(int64(i), 5).UTC(), Type: AuditOperationDenied, Session: "s-1", Operation: 7,
+			Sequence: int64(i + 1), Time: time.Unix(int64(i), 5).UTC(), Type: AuditOperationDenied, Session: "s-1", Operation: 7, Allowed: 8, Refused: 9,
 			Kind: "update", Rule: "grant", Review: "pay-1-ab", Outcome: "Denied", Message: strings.Repeat("x", maxLine),
 		})
 	}

@@ -36,7 +36,7 @@ func (s *Session) closeRecording(reason error) error {
 		text = reason.Error()
 	}
 	allowed, refused := s.allowed.Load(), s.refused.Load()
-	s.audit(control.AuditEvent{Type: control.AuditSessionEnded, Message: text})
+	s.audit(control.AuditEvent{Type: control.AuditSessionEnded, Message: text, Allowed: allowed, Refused: refused})
 	s.task.options.Log.Info("Session ended", "session", s.id, "reason", text, "allowed", allowed, "refused", refused)
 	if b.recording == nil {
 		return nil

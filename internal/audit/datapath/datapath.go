@@ -71,7 +71,7 @@ func meaning(e control.AuditEvent, report control.Report) (audit.Type, any, bool
 	case control.AuditSessionBegan:
 		return audit.SessionBegun, audit.Session{Session: e.Session, Message: e.Message}, true
 	case control.AuditSessionEnded:
-		ended := audit.Session{Session: e.Session, Message: e.Message, TaskAllowed: report.Allowed, TaskDenied: report.Refused}
+		ended := audit.Session{Session: e.Session, Message: e.Message, Allowed: e.Allowed, Denied: e.Refused}
 		for _, head := range report.Heads {
 			if head.Session == e.Session {
 				ended.Events = head.Sequence

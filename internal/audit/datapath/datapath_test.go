@@ -49,16 +49,15 @@ func TestWhatAReportRepeatsIsToldOnce(t *testing.T) {
 	if diff := cmp.Diff(map[audit.Type]any{audit.SessionBegun: audit.Session{Session: "s-1", Message: "with a key"}}, sink.take()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	report.Allowed, report.Refused = 7, 1
 	report.Heads = []record.Head{{Session: "s-1", Sequence: 19}}
 	report.Audit = append(report.Audit,
 		control.AuditEvent{Sequence: 2, Time: at, Type: control.AuditOperationDenied, Session: "s-1", Operation: 4, Kind: "drop", Rule: "no-ddl", Message: "no"},
-		control.AuditEvent{Sequence: 3, Time: at, Type: control.AuditSessionEnded, Session: "s-1", Message: "the client left"})
+		control.AuditEvent{Sequence: 3, Time: at, Type: control.AuditSessionEnded, Session: "s-1", Message: "the client left", Allowed: 7, Refused: 1})
 	teller.Tell(request, report)
 	teller.Tell(request, report)
 	want := map[audit.Type]any{
 		audit.OperationDenied: audit.Operation{Operation: "s-1/4", Kind: "drop", Rule: "no-ddl", Message: "no", By: "Policy"},
-		audit.SessionEnded:    audit.Session{Session: "s-1", Message: "the client left", Events: 19, TaskAllowed: 7, TaskDenied: 1},
+		audit.SessionEnded:    audit.Session{Session: "s-1", Message: "the client left", Events: 19, Allowed: 7, Denied: 1},
 	}
 	if len(sink.events) != 2 {
 		t.Errorf("%d events, want 2", len(sink.events))

@@ -801,7 +801,10 @@ type AuditEvent struct {
 	// Of the review.
 	Outcome string `protobuf:"bytes,9,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// The policy's or the reviewers' words; why a session has ended.
-	Message       string `protobuf:"bytes,10,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,10,opt,name=message,proto3" json:"message,omitempty"`
+	// Operations of a session that has ended.
+	Allowed       int64 `protobuf:"varint,11,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	Refused       int64 `protobuf:"varint,12,opt,name=refused,proto3" json:"refused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -904,6 +907,20 @@ func (x *AuditEvent) GetMessage() string {
 		return x.Message
 	}
 	return ""
+}
+
+func (x *AuditEvent) GetAllowed() int64 {
+	if x != nil {
+		return x.Allowed
+	}
+	return 0
+}
+
+func (x *AuditEvent) GetRefused() int64 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
 }
 
 type State struct {
@@ -2089,7 +2106,7 @@ const file_control_proto_rawDesc = "" +
 	"\bsequence\x18\x02 \x01(\x03R\bsequence\x12\x12\n" +
 	"\x04hash\x18\x03 \x01(\tR\x04hash\x12\x10\n" +
 	"\x03key\x18\x04 \x01(\tR\x03key\x12\x1c\n" +
-	"\tsignature\x18\x05 \x01(\fR\tsignature\"\xfc\x01\n" +
+	"\tsignature\x18\x05 \x01(\fR\tsignature\"\xb0\x02\n" +
 	"\n" +
 	"AuditEvent\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x12\n" +
@@ -2102,7 +2119,9 @@ const file_control_proto_rawDesc = "" +
 	"\x06review\x18\b \x01(\tR\x06review\x12\x18\n" +
 	"\aoutcome\x18\t \x01(\tR\aoutcome\x12\x18\n" +
 	"\amessage\x18\n" +
-	" \x01(\tR\amessage\"\x88\x02\n" +
+	" \x01(\tR\amessage\x12\x18\n" +
+	"\aallowed\x18\v \x01(\x03R\aallowed\x12\x18\n" +
+	"\arefused\x18\f \x01(\x03R\arefused\"\x88\x02\n" +
 	"\x05State\x121\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x1b.sallyport.control.v1.PhaseR\x05phase\x12.\n" +
 	"\x04task\x18\x02 \x01(\v2\x1a.sallyport.control.v1.TaskR\x04task\x12\x12\n" +
