@@ -1,13 +1,9 @@
 package volume
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/sallyport/sallyport/internal/record/store"
 )
@@ -41,49 +37,6 @@ func (t *Tasks) Task(requestUID string) (*Volume, error) {
 		return nil, fmt.Errorf("open the recordings of request %s: %w", requestUID, err)
 	}
 	return newVolume(root, filepath.Join(t.folder, requestUID), Options{}), nil
-}
-
-// Requests are the UIDs that have a folder, sorted.
-func (t *Tasks) Requests(ctx context.Context) ([]string, error) {
-	folder, err := t.root.Open(".")
-	if err != nil {
-		return nil, fmt.Errorf("list the recordings volume: %w", err)
-	}
-	defer func() { _ = folder.Close() }()
-	entries, err := folder.ReadDir(-1)
-	if err := errors.Join(err, ctx.Err()); err != nil {
-		return nil, fmt.Errorf("list the recordings volume: %w", err)
-	}
-	var requests []string
-	for _, entry := range entries {
-		if entry.IsDir() && store.CheckIdentifier(entry.Name()) == nil {
-			requests = append(requests, entry.Name())
-		}
-	}
-	slices.Sort(requests)
-	return requests, nil
-}
-
-// Remover deletes the folder of one request.
-func (t *Tasks) Remover(requestUID string) store.Remover { return remover{t, requestUID} }
-
-type remover struct {
-	tasks      *Tasks
-	requestUID string
-}
-
-func (r remover) Remove(ctx context.Context) error {
-	err := r.tasks.check(r.requestUID)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err := errors.Join(err, ctx.Err()); err != nil {
-		return err
-	}
-	if err := r.tasks.root.RemoveAll(r.requestUID); err != nil {
-		return fmt.Errorf("remove the recordings of request %s: %w", r.requestUID, err)
-	}
-	return nil
 }
 
 // check looks for a folder: os.Root follows links that stay inside, and one task's
