@@ -13,11 +13,14 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A segment's body is zstd frames (RFC 8878), each on its own and of at most frameSize
+// A segment's body is zstd frames (RFC 8878), each on its own and of at most maxFrame
 // bytes of events, then a trailer: a skippable frame with the hash of all before it.
 
 const (
-	frameSize = 256 << 10
+	maxFrame = 256 << 10
+	// frameSize is what the writer makes: larger ones compress no better, and whoever
+	// fills one waits for it.
+	frameSize = 64 << 10
 
 	trailerMagic = 0x184d2a5d
 	trailerSize  = 8 + sha256.Size
@@ -31,8 +34,8 @@ var frameEncoder = sync.OnceValues(func() (*zstd.Encoder, error) {
 })
 
 var frameDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
-	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(runtime.GOMAXPROCS(0)), zstd.WithDecoderMaxMemory(frameSize),
-		zstd.WithDecoderMaxWindow(frameSize), zstd.WithDecoderLowmem(true))
+	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(runtime.GOMAXPROCS(0)), zstd.WithDecoderMaxMemory(maxFrame),
+		zstd.WithDecoderMaxWindow(maxFrame), zstd.WithDecoderLowmem(true))
 })
 
 // appendFrame compresses events.
@@ -74,7 +77,7 @@ func readFrames(body, header []byte) (plain []byte, at int, err error) {
 		if len(body)-at >= 8 && binary.LittleEndian.Uint32(body[at:]) == trailerMagic {
 			return plain, at, checkTrailer(body, header, at)
 		}
-		size, err := frameLength(body[at:])
+		size, _, err := frameLength(body[at:])
 		if err != nil {
 			return plain, at, err
 		}
@@ -108,35 +111,36 @@ func checkTrailer(body, header []byte, at int) error {
 	return nil
 }
 
-// frameLength is the length of the frame that data begins with (RFC 8878, 3.1.1).
-func frameLength(data []byte) (int, error) {
+// frameLength is the length of the frame that data begins with (RFC 8878, 3.1.1), and how
+// many bytes it says it decompresses to.
+func frameLength(data []byte) (size int, plain uint64, err error) {
 	var header zstd.Header
 	if err := header.Decode(data); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return 0, errNoTrailer
+			return 0, 0, errNoTrailer
 		}
-		return 0, fmt.Errorf("%w: %w", errFrame, err)
+		return 0, 0, fmt.Errorf("%w: %w", errFrame, err)
 	}
 	if header.Skippable {
-		return 0, errFrame
+		return 0, 0, errFrame
 	}
 	at := header.HeaderSize
 	for last := false; !last; {
 		if len(data) < at+3 {
-			return 0, errNoTrailer
+			return 0, 0, errNoTrailer
 		}
 		block := uint32(data[at]) | uint32(data[at+1])<<8 | uint32(data[at+2])<<16
-		size := int(block >> 3)
+		length := int(block >> 3)
 		if block>>1&3 == 1 { // RLE: one byte, that many times
-			size = 1
+			length = 1
 		}
-		at, last = at+3+size, block&1 == 1
+		at, last = at+3+length, block&1 == 1
 	}
 	if header.HasCheckSum {
 		at += 4
 	}
 	if at > len(data) {
-		return 0, errNoTrailer
+		return 0, 0, errNoTrailer
 	}
-	return at, nil
+	return at, header.FrameContentSize, nil
 }

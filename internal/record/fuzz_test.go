@@ -110,3 +110,16 @@ func FuzzReaderOfOneFile(f *testing.F) {
 		}
 	})
 }
+
+func TestAnEmptyFileIsIncomplete(t *testing.T) {
+	t.Parallel()
+	r := recording{}
+	r.put(start.Session+".rec", nil)
+	var incomplete *record.IncompleteError
+	if _, err := check(r, record.Expectation{}); !errors.As(err, &incomplete) {
+		t.Error(err)
+	}
+	if _, err := check(r, record.Expectation{Heads: []record.Head{{Sequence: 1}}}); corrupted(t, "lost", err).Kind != record.Truncate {
+		t.Error(err)
+	}
+}

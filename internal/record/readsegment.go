@@ -171,14 +171,12 @@ func (s *segment) place(at int) int {
 		return len(s.line) + at
 	}
 	offset := 0
-	if s.header.Encryption == "" {
-		for ; at >= frameSize; at -= frameSize {
-			size, err := frameLength(s.body[offset:])
-			if err != nil {
-				break
-			}
-			offset += size
+	for s.header.Encryption == "" {
+		size, plain, err := frameLength(s.body[offset:])
+		if err != nil || uint64(at) < plain { //nolint:gosec // not negative
+			break
 		}
+		offset, at = offset+size, at-int(plain) //nolint:gosec // not more than at
 	}
 	return len(s.line) + offset
 }

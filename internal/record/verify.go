@@ -26,7 +26,7 @@ func Verify(ctx context.Context, from store.Reader, session string, expect Expec
 	r.inspect, r.blind = v.segment, true
 	r.header.RequestUID = expect.RequestUID
 	err := r.begin()
-	if err == nil && r.file != nil {
+	if r.file != nil {
 		return v.file()
 	}
 	for err == nil {
