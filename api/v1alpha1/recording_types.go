@@ -17,8 +17,8 @@ type RecordingPolicy struct {
 	// +optional
 	// +kubebuilder:default=Process
 	Durability Durability `json:"durability,omitempty"`
-	// required, which is the default, ends the task's sessions when they cannot be
-	// recorded; false lets them go on, and says in status and evidence what is lost.
+	// required ends the task's sessions when they cannot be recorded, and is the default;
+	// false lets them go on, and says in status and evidence what is lost.
 	// +optional
 	Required *bool `json:"required,omitempty"`
 	// output is what is kept of what the target answers: Counts, rows and bytes;

@@ -71,7 +71,7 @@ func (p *parser) endpoint() *url.URL {
 
 func (p *parser) egress() []netip.Prefix {
 	found := []netip.Prefix{}
-	for _, word := range strings.Fields(p.data[KeyEgress]) {
+	for word := range strings.FieldsSeq(p.data[KeyEgress]) {
 		prefix, err := netip.ParsePrefix(word)
 		if err != nil {
 			p.fail(KeyEgress, "must be prefixes like 192.0.2.0/24, not %.64q", word)

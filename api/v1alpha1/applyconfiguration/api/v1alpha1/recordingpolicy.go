@@ -21,8 +21,8 @@ type RecordingPolicyApplyConfiguration struct {
 	// durability is what a record has survived before its operation is forwarded:
 	// Process, the proxy's death; Disk, the node's; Remote, acknowledged by the bucket.
 	Durability *apiv1alpha1.Durability `json:"durability,omitempty"`
-	// required, which is the default, ends the task's sessions when they cannot be
-	// recorded; false lets them go on, and says in status and evidence what is lost.
+	// required ends the task's sessions when they cannot be recorded, and is the default;
+	// false lets them go on, and says in status and evidence what is lost.
 	Required *bool `json:"required,omitempty"`
 	// output is what is kept of what the target answers: Counts, rows and bytes;
 	// Full, the rows themselves, as the client got them.
