@@ -46,7 +46,7 @@ func NewCommand(
 	flags.AddFlags(root.PersistentFlags())
 	root.AddCommand(
 		p.request(), p.list(), p.show(), p.psql(), p.connect(), p.close(),
-		p.sessions(), p.replay(), p.tail(), p.search(), p.verify(),
+		p.sessions(), p.replay(), p.tail(), p.search(), p.verify(), p.export(), p.evidence(),
 		kube.CompletionCommand("access", streams.Out),
 	)
 	root.CompletionOptions.DisableDefaultCmd = true
