@@ -2,7 +2,6 @@ package recording
 
 import (
 	"archive/tar"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -126,11 +125,11 @@ func (t *tarFS) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	content := io.NewSectionReader(bytes.NewReader(nil), 0, 0)
-	if !entry.directory {
-		content = io.NewSectionReader(t.in, entry.offset, entry.size)
+	if entry.directory {
+		entries, err := t.ReadDir(name)
+		return &tarFolder{entry, entries}, err
 	}
-	return &tarFile{content, entry}, nil
+	return &tarFile{io.NewSectionReader(t.in, entry.offset, entry.size), entry}, nil
 }
 
 // ReadDir implements fs.ReadDirFS.
@@ -163,6 +162,32 @@ type tarFile struct {
 
 func (f *tarFile) Stat() (fs.FileInfo, error) { return f.entry, nil }
 func (f *tarFile) Close() error               { return nil }
+
+// tarFolder is an opened folder.
+type tarFolder struct {
+	entry *tarEntry
+	left  []fs.DirEntry
+}
+
+func (f *tarFolder) Stat() (fs.FileInfo, error) { return f.entry, nil }
+func (f *tarFolder) Close() error               { return nil }
+
+func (f *tarFolder) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: f.entry.name, Err: fs.ErrInvalid}
+}
+
+// ReadDir implements fs.ReadDirFile.
+func (f *tarFolder) ReadDir(n int) ([]fs.DirEntry, error) {
+	if n <= 0 || n > len(f.left) {
+		if n > 0 && len(f.left) == 0 {
+			return nil, io.EOF
+		}
+		n = len(f.left)
+	}
+	entries := f.left[:n]
+	f.left = f.left[n:]
+	return entries, nil
+}
 
 func (e *tarEntry) Name() string { return path.Base(e.name) }
 func (e *tarEntry) Size() int64  { return e.size }
