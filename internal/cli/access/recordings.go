@@ -97,7 +97,7 @@ func (p *plugin) reading(use, short string, source *recording.Source, v verb) *c
 	c.Args = cobra.MaximumNArgs(1)
 	f := c.Flags()
 	f.StringVar(&source.From, "from", "", "A folder or a tar file with recordings, instead of the cluster's.")
-	f.StringVar(&source.UID, "uid", "", "UID of a request, instead of its name: also of one that was deleted, for who may read in all namespaces.")
+	f.StringVar(&source.UID, "uid", "", "UID of a request that was deleted: with NAME that it had, or without, for who may read in all namespaces.")
 	f.StringVar(&source.Session, "session", "", "One session; all without it.")
 	f.StringSliceVar(&source.Identities, "identity", nil, "File with age identities (AGE-SECRET-KEY-…), for recordings that are encrypted.")
 	_ = c.RegisterFlagCompletionFunc("session", p.completeSessions(source)) // fails only for a flag that is not there

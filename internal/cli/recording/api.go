@@ -25,6 +25,8 @@ import (
 type API struct {
 	client rest.Interface
 	path   string
+	// uid of the request that had the path's name; empty is that which has it now.
+	uid string
 }
 
 var _ store.Reader = (*API)(nil)
@@ -34,18 +36,22 @@ const maxList = 16 << 20
 
 // Of is the recordings of a request.
 func Of(config *rest.Config, namespace, name string) (*API, error) {
-	return at(config, readerapi.Path(namespace, name))
+	return at(config, readerapi.Path(namespace, name), "")
 }
 
-// OfUID is the recordings of a request that may be gone.
-func OfUID(config *rest.Config, uid string) (*API, error) {
+// OfUID is the recordings of a request that may be gone. With its name, the right to
+// read in its namespace is enough; without, it takes that for all namespaces.
+func OfUID(config *rest.Config, namespace, name, uid string) (*API, error) {
 	if err := store.CheckIdentifier(uid); err != nil {
 		return nil, fmt.Errorf("UID %w", err)
 	}
-	return at(config, readerapi.PathOfUID(uid))
+	if name == "" {
+		return at(config, readerapi.PathOfUID(uid), "")
+	}
+	return at(config, readerapi.Path(namespace, name), uid)
 }
 
-func at(config *rest.Config, path string) (*API, error) {
+func at(config *rest.Config, path, uid string) (*API, error) {
 	config = rest.CopyConfig(config)
 	// Errors come as v1 Status, whoever answers.
 	scheme := runtime.NewScheme()
@@ -56,7 +62,7 @@ func at(config *rest.Config, path string) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reach the API server: %w", err)
 	}
-	return &API{client, path}, nil
+	return &API{client, path, uid}, nil
 }
 
 // About says which sessions there are, where, and with which keys they are signed.
@@ -131,6 +137,9 @@ func (a *API) Open(ctx context.Context, name string, offset int64) (io.ReadClose
 
 func (a *API) get(ctx context.Context, parameters map[string]string) (io.ReadCloser, error) {
 	request := a.client.Get().AbsPath(a.path)
+	if a.uid != "" {
+		request = request.Param(readerapi.ParameterUID, a.uid)
+	}
 	for name, value := range parameters {
 		request = request.Param(name, value)
 	}

@@ -23,7 +23,7 @@ import (
 // Source says whose recordings a verb reads.
 type Source struct {
 	Factory *kube.Factory
-	// Name of a request. UID instead, of one that may be gone.
+	// Name of a request. UID is of one that may be gone, with or without the name it had.
 	Name, UID string
 	// From is a folder or a tar file with recordings, in place of the cluster.
 	From string
@@ -37,9 +37,6 @@ type Source struct {
 func (s *Source) Validate(verb string) error {
 	if s.Name == "" && s.UID == "" && s.From == "" {
 		return fmt.Errorf("say what to %s: a request's name, --uid, or --from with a folder or a tar file", verb)
-	}
-	if s.Name != "" && s.UID != "" {
-		return errors.New("give a request's name, or --uid, not both")
 	}
 	return nil
 }
@@ -85,7 +82,7 @@ func (s *Source) Open(ctx context.Context) (*Opened, error) {
 	}
 	o := &Opened{Identities: identities}
 	var request *v1alpha1.TaskAccessRequest
-	if s.Name != "" {
+	if s.Name != "" && s.UID == "" {
 		c, namespace, err := s.Factory.ClientIn()
 		if err != nil {
 			return nil, err
@@ -118,7 +115,11 @@ func (s *Source) OfRequest(ctx context.Context, request *v1alpha1.TaskAccessRequ
 		t.Label, t.UID, t.Request = request.Name, string(request.UID), request
 		api, err = Of(config, request.Namespace, request.Name)
 	} else {
-		api, err = OfUID(config, s.UID)
+		var namespace string
+		if namespace, err = s.Factory.Namespace(); err != nil {
+			return nil, err
+		}
+		api, err = OfUID(config, namespace, s.Name, s.UID)
 	}
 	if err != nil {
 		return nil, err
