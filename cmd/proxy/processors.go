@@ -13,11 +13,11 @@ import (
 
 // watchProcessors gives Go's scheduler what it needs, unless the environment says how
 // many processors that is.
-func watchProcessors(ctx context.Context) error {
+func watchProcessors(ctx context.Context, s *server.Server) error {
 	if os.Getenv("GOMAXPROCS") != "" {
 		return nil
 	}
-	return (&server.Processors{Most: runtime.GOMAXPROCS(0), Used: processorTime, Set: runtime.GOMAXPROCS}).Watch(ctx)
+	return (&server.Processors{Most: runtime.GOMAXPROCS(0), Used: processorTime, Bulk: s.Bulk, Set: runtime.GOMAXPROCS}).Watch(ctx)
 }
 
 // processorTime is what this process has used so far, user and system.

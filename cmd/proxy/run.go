@@ -111,8 +111,8 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 			}
 		}))
 	})
+	s := &server.Server{Engine: p.engine, Task: p.task, Log: log.WithName("server")}
 	group.Go(func() error {
-		s := &server.Server{Engine: p.engine, Task: p.task, Log: log.WithName("server")}
 		err := s.Serve(ctx, p.listener)
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 		defer cancel()
@@ -128,7 +128,7 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 		p.status.watch(ctx)
 		return nil
 	})
-	group.Go(func() error { return watchProcessors(ctx) })
+	group.Go(func() error { return watchProcessors(ctx, s) })
 	if o.grantFile == "" {
 		group.Go(func() error {
 			server.WatchIsolation(ctx, (&net.Dialer{}).DialContext, o.apiServerAddress, p.status.isolation)

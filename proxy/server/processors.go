@@ -6,27 +6,37 @@ import (
 )
 
 const (
-	// lookAt is how often the process's use of processor time is looked at.
+	// lookAt is how often the process's load is looked at.
 	lookAt = 250 * time.Millisecond
-	// From more than crowded of one processor on, Go's scheduler gets all; below
-	// roomy of one, it gets one again.
+	// From more than crowded of one processor on, or muchBulk bytes in large pieces
+	// between two looks, Go's scheduler gets all; below roomy, and less, it gets one again.
 	crowded, roomy = 0.85, 0.7
+	muchBulk       = 1 << 20
 )
 
 // Processors gives Go's scheduler one processor for as long as one is enough. A proxy of
 // short messages waits most of the time: with a second processor each message wakes
-// threads that find nothing to do, and takes a fifth more time. With one, the network is
-// looked at only between goroutines, so a session that is masking much would hold up the
-// others: a process that is busy gets all.
+// threads that find nothing to do, and takes a tenth more time. But with one, the network
+// is looked at only when no session has anything left to do: one that is reading many rows
+// would hold up the others. While one does, and while the process is busy, it gets all.
 type Processors struct {
 	// Most is how many there are.
 	Most int
 	// Used is the processor time that the process has used so far.
 	Used func() (time.Duration, error)
+	// Bulk is Server.Bulk.
+	Bulk func() int64
 	// Set is runtime.GOMAXPROCS.
 	Set func(int) int
 	// Ticks come every lookAt; a ticker's by default.
 	Ticks <-chan time.Time
+}
+
+// load is what was used up to a moment.
+type load struct {
+	at   time.Time
+	used time.Duration
+	bulk int64
 }
 
 // Watch sets them until ctx ends.
@@ -40,33 +50,34 @@ func (p *Processors) Watch(ctx context.Context) error {
 	given := 1
 	p.Set(given)
 	defer func() { p.Set(p.Most) }()
-	var last time.Time
-	var before time.Duration
+	var last load
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case now := <-ticks:
+		case at := <-ticks:
 			used, err := p.Used()
 			if err != nil {
 				return err
 			}
-			if !last.IsZero() {
-				share := float64(used-before) / float64(now.Sub(last))
-				if next := p.next(given, share); next != given {
-					given = next
-					p.Set(given)
-				}
+			now := load{at, used, p.Bulk()}
+			if next := p.next(given, last, now); next != given {
+				given = next
+				p.Set(given)
 			}
-			last, before = now, used
+			last = now
 		}
 	}
 }
 
-// next is how many to give after a while in which the process has used that share of one.
-func (p *Processors) next(given int, share float64) int {
-	switch {
-	case share > crowded:
+// next is how many to give after a while between two looks.
+func (p *Processors) next(given int, last, now load) int {
+	if last.at.IsZero() {
+		return given
+	}
+	share := float64(now.used-last.used) / float64(now.at.Sub(last.at))
+	switch bulk := now.bulk-last.bulk >= muchBulk; {
+	case share > crowded, bulk:
 		return p.Most
 	case share < roomy:
 		return 1

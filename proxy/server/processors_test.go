@@ -10,22 +10,27 @@ import (
 	"github.com/sallyport/sallyport/proxy/server"
 )
 
-func TestABusyProcessGetsAllProcessorsAndOneThatIsNotGetsOne(t *testing.T) {
+func TestAProcessThatIsBusyOrMovesMuchGetsAllProcessorsAndAnotherGetsOne(t *testing.T) {
 	t.Parallel()
 	const quarter = 250 * time.Millisecond
-	shares := []float64{0.1, 0.8, 0.9, 1.9, 0.8, 0.75, 0.6, 0.8, 0}
+	while := []struct {
+		share float64
+		bulk  int64
+	}{{0.1, 0}, {0.8, 1 << 10}, {0.9, 0}, {1.9, 0}, {0.8, 0}, {0.75, 0}, {0.6, 0}, {0.8, 0}, {0.1, 1 << 20}, {0.8, 0}, {0, 1 << 19}}
 	ticks := make(chan time.Time)
 	ctx, cancel := context.WithCancel(t.Context())
-	looked, now, used := 0, time.Unix(0, 0), time.Duration(0)
+	looked, now, used, bulk := 0, time.Unix(0, 0), time.Duration(0), int64(0)
 	var set []int
 	p := server.Processors{Most: 4, Ticks: ticks,
 		Used: func() (time.Duration, error) {
 			if looked > 0 {
-				used += time.Duration(shares[looked-1] * float64(quarter))
+				used += time.Duration(while[looked-1].share * float64(quarter))
+				bulk += while[looked-1].bulk
 			}
 			looked++
 			return used, nil
 		},
+		Bulk: func() int64 { return bulk },
 		Set: func(n int) int {
 			set = append(set, n)
 			return 0
@@ -33,7 +38,7 @@ func TestABusyProcessGetsAllProcessorsAndOneThatIsNotGetsOne(t *testing.T) {
 	}
 	done := make(chan error)
 	go func() { done <- p.Watch(ctx) }()
-	for range len(shares) + 1 {
+	for range len(while) + 1 {
 		ticks <- now
 		now = now.Add(quarter)
 	}
@@ -41,7 +46,7 @@ func TestABusyProcessGetsAllProcessorsAndOneThatIsNotGetsOne(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]int{1, 4, 1, 4}, set); diff != "" {
+	if diff := cmp.Diff([]int{1, 4, 1, 4, 1, 4}, set); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -36,7 +37,14 @@ type Server struct {
 	Engine session.Engine
 	Task   *session.Task
 	Log    logr.Logger
+
+	// bulk is what has gone to and from clients in large pieces, in bytes.
+	bulk atomic.Int64
 }
+
+// Bulk is how many bytes have gone to and from clients in pieces larger than what people
+// and programs say to each other.
+func (s *Server) Bulk() int64 { return s.bulk.Load() }
 
 // Serve accepts from listener until ctx ends, then closes it, ends every session, and
 // returns when all are gone.
@@ -85,7 +93,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn, places <-chan struct{
 		}
 	}()
 
-	client := &watched{Conn: socket.Wrap(conn), touch: current.Touch}
+	client := &watched{Conn: socket.Wrap(conn), touch: current.Touch, bulk: &s.bulk}
 	stopShutdown := context.AfterFunc(ctx, func() { current.End(session.ErrShutdown) })
 	interrupted := interrupt(current.Context(), conn)
 	err := s.run(client, current)
@@ -161,24 +169,33 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// watched tells a session that bytes move.
+// largePiece is one of a result of many rows: PostgreSQL sends 8 KiB at a time.
+const largePiece = 4 << 10
+
+// watched tells a session that bytes move, and counts those of large pieces.
 type watched struct {
 	net.Conn
 	touch func()
+	bulk  *atomic.Int64
+}
+
+func (w *watched) moved(n int) {
+	if n > 0 {
+		w.touch()
+	}
+	if n > largePiece {
+		w.bulk.Add(int64(n))
+	}
 }
 
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
-	if n > 0 {
-		w.touch()
-	}
+	w.moved(n)
 	return n, err
 }
 
 func (w *watched) Write(p []byte) (int, error) {
 	n, err := w.Conn.Write(p)
-	if n > 0 {
-		w.touch()
-	}
+	w.moved(n)
 	return n, err
 }
