@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"time"
@@ -18,6 +19,11 @@ import (
 type storage struct {
 	stores.Registry
 	buckets *stores.Buckets
+}
+
+// Check says whether a bucket can be used.
+func (s storage) Check(ctx context.Context, bucket *stores.Bucket) error {
+	return s.buckets.Check(ctx, bucket)
 }
 
 func newStorage(mgr ctrl.Manager) storage {

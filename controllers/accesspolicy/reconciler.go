@@ -18,10 +18,10 @@ import (
 	"github.com/sallyport/sallyport/internal/stores"
 )
 
-// Stores finds the installation's buckets.
+// Stores finds the installation's buckets, and says whether one can be used.
 type Stores interface {
 	Find(ctx context.Context, name string) (*stores.Bucket, error)
-	Credential(ctx context.Context, bucket *stores.Bucket) (stores.Credential, error)
+	Check(ctx context.Context, bucket *stores.Bucket) error
 	Names(ctx context.Context) ([]string, error)
 }
 
@@ -33,8 +33,8 @@ type Reconciler struct {
 	Now    func() time.Time
 }
 
-// recheckStore is how soon a store that cannot be used is looked at again: nothing tells
-// of its Secret.
+// recheckStore is how soon a store is looked at again: nothing tells of its Secret, or of
+// the bucket.
 const recheckStore = time.Minute
 
 // +kubebuilder:rbac:groups=access.sallyport.dev,resources=accesspolicies,verbs=get;list;watch

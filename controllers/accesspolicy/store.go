@@ -22,7 +22,7 @@ func (r *Reconciler) unusable(ctx context.Context, recording v1alpha1.RecordingP
 	}
 	bucket, err := r.Stores.Find(ctx, name)
 	if err == nil {
-		_, err = r.Stores.Credential(ctx, bucket)
+		err = r.Stores.Check(ctx, bucket)
 	}
 	if unknown, ok := errors.AsType[*stores.UnknownError](err); ok {
 		names, err := r.Stores.Names(ctx)

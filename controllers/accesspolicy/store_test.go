@@ -1,6 +1,7 @@
 package accesspolicy
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func TestAPolicyWhoseStoreCannotBeUsedSaysWhatToDo(t *testing.T) {
 	must(client.IgnoreAlreadyExists(server.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.ProxyNamespace}})))
 	r := &Reconciler{
 		Client: server.Client, Events: events.NewFakeRecorder(16), Now: time.Now,
-		Stores: stores.Directory{ConfigMaps: server.Client, Secrets: server.Client},
+		Stores: configured{stores.Directory{ConfigMaps: server.Client, Secrets: server.Client}},
 	}
 	policy := policyWith()
 	policy.UID, policy.Generation = "", 0
@@ -77,4 +78,12 @@ func TestRemoteOnTheVolumeIsUnsupportedWhateverTheSchemaLetIn(t *testing.T) {
 	if why, err := (&Reconciler{}).unusable(t.Context(), v1alpha1.RecordingPolicy{Durability: v1alpha1.DurabilityDisk}); err != nil || why != "" {
 		t.Errorf("Disk on the volume: %q %v", why, err)
 	}
+}
+
+// configured is stores whose buckets answer, once they have a credential.
+type configured struct{ stores.Directory }
+
+func (c configured) Check(ctx context.Context, bucket *stores.Bucket) error {
+	_, err := c.Credential(ctx, bucket)
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -129,6 +130,27 @@ func TestACredentialThatIsReplacedIsUsedWithinAMinute(t *testing.T) {
 	*now = now.Add(2 * credentialAge)
 	if err := use(); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("with a login that is none: %v", err)
+	}
+}
+
+func TestABucketThatCannotBeUsedIsSaidSo(t *testing.T) {
+	t.Parallel()
+	_, config, buckets, now := installed(t)
+	if err := buckets.Check(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	missing := *config
+	missing.Bucket = "not-there"
+	if err := buckets.Check(t.Context(), &missing); !isA[*ConfigError](err) {
+		t.Errorf("a bucket that is not there: %v", err)
+	}
+	*now = now.Add(2 * checkAge)
+	silent := *config
+	silent.Endpoint = &url.URL{Scheme: "https", Host: "127.0.0.1:1"}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if err := buckets.Check(ctx, &silent); !isA[*ConfigError](err) {
+		t.Errorf("a bucket that is silent: %v", err)
 	}
 }
 
