@@ -74,7 +74,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	buckets := &stores.Buckets{Directory: stores.Directory{ConfigMaps: objects, Secrets: objects}, Now: time.Now}
+	buckets := &stores.Buckets{Directory: stores.Directory{ConfigMaps: objects, Secrets: objects, Reading: true}, Now: time.Now}
 	trail, err := openAudit(&o.audit, o.tlsDirectory)
 	if err != nil {
 		return err

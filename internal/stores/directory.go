@@ -18,7 +18,13 @@ type Directory struct {
 	// ConfigMaps may be a cache; Secrets are read one by one, by name: nobody may list
 	// those of the proxies' namespace.
 	ConfigMaps, Secrets client.Reader
+	// Reading takes a store's second Secret, sallyport-store-<name>-reader, where there is
+	// one: a login that may read alone.
+	Reading bool
 }
+
+// readerSuffix ends the name of the Secret of who reads alone.
+const readerSuffix = "-reader"
 
 // UnknownError is a store that nobody has configured.
 type UnknownError struct{ Name string }
@@ -78,6 +84,22 @@ func (d Directory) Credential(ctx context.Context, bucket *Bucket) (Credential, 
 	if bucket.Workload {
 		return Credential{}, nil
 	}
+	if d.Reading {
+		secret := &corev1.Secret{}
+		err := d.Secrets.Get(ctx, key(bucket.Name+readerSuffix), secret)
+		if err == nil {
+			return ParseCredential(bucket.Name+readerSuffix, secret.Data)
+		}
+		// Not given by name is not there, to one who may read Secrets by name only.
+		if !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) {
+			return Credential{}, fmt.Errorf("read the Secret of store %q: %w", bucket.Name, err)
+		}
+	}
+	return d.shared(ctx, bucket)
+}
+
+// shared is the login of the manager, and of a reader that has none of its own.
+func (d Directory) shared(ctx context.Context, bucket *Bucket) (Credential, error) {
 	secret := &corev1.Secret{}
 	err := d.Secrets.Get(ctx, key(bucket.Name), secret)
 	where := v1alpha1.ProxyNamespace + "/" + ObjectName(bucket.Name)

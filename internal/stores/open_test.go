@@ -26,6 +26,7 @@ type objects struct {
 	mu     sync.Mutex
 	config map[string]string
 	secret map[string][]byte
+	reader map[string][]byte
 	failed error
 	reads  int
 }
@@ -44,6 +45,10 @@ func (o *objects) Get(_ context.Context, key client.ObjectKey, object client.Obj
 		o.reads++
 		if o.failed != nil {
 			return o.failed
+		}
+		if key.Name == "sallyport-store-archive-reader" && o.reader != nil {
+			object.Data = o.reader
+			return nil
 		}
 		if there && o.secret != nil {
 			object.Data = o.secret
@@ -188,6 +193,26 @@ func TestWhatIsMissingOfAStoreIsSaidWithWhatToDo(t *testing.T) {
 	if _, err := directory.Credential(t.Context(), bucket); err != nil {
 		t.Errorf("a workload's identity needs a Secret: %v", err)
 	}
+}
+
+func TestTheReaderTakesALoginOfItsOwnWhereThereIsOne(t *testing.T) {
+	t.Parallel()
+	login := func(name string) map[string][]byte {
+		return map[string][]byte{KeyAccessKeyID: []byte(name), KeySecretAccessKey: []byte("x")}
+	}
+	there := &objects{config: with(), secret: login("both")}
+	directory := Directory{ConfigMaps: there, Secrets: there, Reading: true}
+	expect := func(d Directory, want string) {
+		t.Helper()
+		credential, err := d.Credential(t.Context(), &Bucket{Name: "archive"})
+		if id, _, _ := credential.Reveal(); err != nil || id != want {
+			t.Errorf("reads as %q: %v, want %q", id, err, want)
+		}
+	}
+	expect(directory, "both")
+	there.reader = login("reads")
+	expect(directory, "reads")
+	expect(Directory{ConfigMaps: there, Secrets: there}, "both")
 }
 
 func isA[T error](err error) bool {
