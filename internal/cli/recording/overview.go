@@ -102,11 +102,25 @@ func (v *Overview) read(events *record.Reader, all bool) error {
 		v.take(event)
 		if !all {
 			all = true
-			if err := events.SeekEvent(math.MaxInt64); err != nil {
+			if err := SeekLast(events); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// SeekLast makes the last event that there is the next one. It reads the last segment.
+func SeekLast(events *record.Reader) error {
+	if err := events.SeekEvent(math.MaxInt64); err != nil {
+		return err
+	}
+	// Nothing is wanted, but all of it is passed.
+	_, err := events.Next()
+	incomplete := &record.IncompleteError{}
+	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &incomplete) {
+		return err
+	}
+	return events.SeekEvent(events.Head().Sequence)
 }
 
 func (v *Overview) take(event record.Event) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"time"
 
@@ -125,7 +124,7 @@ func (o *Options) follow(ctx context.Context, t *recording.Task, events *record.
 			}
 			if skip {
 				skip = false
-				err = events.SeekEvent(math.MaxInt64)
+				err = recording.SeekLast(events)
 			}
 			if err == nil {
 				err = ctx.Err()
