@@ -55,9 +55,10 @@ type archive struct {
 }
 
 func newArchive(in io.ReaderAt) *archive {
-	a := &archive{in: in, files: map[string]*entry{}, folders: map[string][]fs.DirEntry{".": nil}}
-	a.folder(recordingsFolder)
-	return a
+	// A bundle has a folder of recordings, even where that is empty.
+	return &archive{in: in, files: map[string]*entry{}, folders: map[string][]fs.DirEntry{
+		".": {&entry{name: recordingsFolder, dir: true}}, recordingsFolder: nil,
+	}}
 }
 
 func (a *archive) add(name string, at, size int64) error {
@@ -148,7 +149,7 @@ type openFile struct {
 	*io.SectionReader
 }
 
-func (f *openFile) Size() int64                { return f.entry.size }
+func (f *openFile) Size() int64                { return f.size }
 func (f *openFile) Stat() (fs.FileInfo, error) { return f.entry, nil }
 func (f *openFile) Close() error               { return nil }
 

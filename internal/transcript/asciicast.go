@@ -165,6 +165,7 @@ func marker(s Step) string {
 		text = s.Notice
 	case End:
 		text = "ended: " + s.End.Reason
+	default: // what needs no marker
 	}
 	text, _ = clip(record.PrintableLine(text), most)
 	return text

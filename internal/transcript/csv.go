@@ -45,6 +45,7 @@ func (t *table) Session(events Events) error {
 			start = step.Start
 		case Done:
 			return t.write(start, step.Operation)
+		default: // in the operation, when it is done
 		}
 		return nil
 	})

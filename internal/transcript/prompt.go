@@ -48,6 +48,7 @@ func (p *prompt) text(s Step) string {
 		return mark(dim, s.Notice)
 	case End:
 		return mark(dim, fmt.Sprintf("ended: %s (%d allowed, %d refused)", s.End.Reason, s.End.Allowed, s.End.Refused))
+	default: // of terminals
 	}
 	return ""
 }
@@ -67,11 +68,12 @@ func (p *prompt) asked(o *Operation) string {
 	}
 	// Whatever a client typed stands behind a prompt: no line of it looks like the proxy's.
 	name := record.PrintableLine(p.database)
-	out := "\r\n" + bold + name + "=>" + plain + " " + lines(text, bold+name+"->"+plain+" ") + "\r\n"
+	var out strings.Builder
+	out.WriteString("\r\n" + bold + name + "=>" + plain + " " + lines(text, bold+name+"->"+plain+" ") + "\r\n")
 	for i, value := range o.Values {
-		out += mark(dim, fmt.Sprintf("$%d = %s", i+1, record.PrintableLine(value)))
+		out.WriteString(mark(dim, fmt.Sprintf("$%d = %s", i+1, record.PrintableLine(value))))
 	}
-	return out
+	return out.String()
 }
 
 func answered(r *record.Result) string {
