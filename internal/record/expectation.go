@@ -2,6 +2,7 @@ package record
 
 import (
 	"crypto/ed25519"
+	"slices"
 	"time"
 
 	"filippo.io/age"
@@ -31,7 +32,7 @@ type Expectation struct {
 // heads are those that were reported of the session.
 func (e Expectation) heads() []Head {
 	if e.Head != nil {
-		return append(e.Heads[:len(e.Heads):len(e.Heads)], *e.Head)
+		return append(slices.Clip(e.Heads), *e.Head)
 	}
 	return e.Heads
 }

@@ -44,7 +44,7 @@ func createJournal(path string, header []byte, capacity int, at func(Point) erro
 	if err := at(PointJournalCreate); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, journalMode) //nolint:gosec // the spool's, and a number
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, journalMode)
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +247,7 @@ func guarded(do func() error) (err error) {
 }
 
 func syncFolder(path string) error {
-	folder, err := os.Open(path) //nolint:gosec // the spool
+	folder, err := os.Open(path)
 	if err != nil {
 		return err
 	}
@@ -261,7 +261,7 @@ func syncFiles(path string) error {
 		return err
 	}
 	for _, entry := range entries {
-		file, err := os.Open(filepath.Join(path, entry.Name())) //nolint:gosec // the spool
+		file, err := os.Open(filepath.Join(path, entry.Name()))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // stored by now
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,10 +24,8 @@ func mapFile(file *os.File, capacity int) ([]byte, error) {
 	if err := unix.Fstatfs(int(file.Fd()), &system); err != nil {
 		return nil, fmt.Errorf("%w: statfs: %w", errors.ErrUnsupported, err)
 	}
-	for _, kind := range unmapped {
-		if int64(system.Type) == kind {
-			return nil, errors.ErrUnsupported
-		}
+	if slices.Contains(unmapped, int64(system.Type)) {
+		return nil, errors.ErrUnsupported
 	}
 	err := unix.Fallocate(int(file.Fd()), 0, 0, 1)
 	if err == nil {

@@ -73,7 +73,7 @@ func victim(t *testing.T, spool string) {
 		} else {
 			err = w.AppendOperation(&record.Operation{ID: n, Kind: "select", Text: "SELECT 1"}, nil)
 		}
-		fmt.Println(n + 1) //nolint:forbidigo // to the test
+		fmt.Println(n + 1)
 	}
 	t.Fatal(err)
 }

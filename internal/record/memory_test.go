@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/sallyport/sallyport/internal/record"
@@ -35,8 +36,10 @@ func TestREC4_ALongSessionTakesBoundedMemoryAndSpool(t *testing.T) {
 	base := heap()
 	block := make([]byte, record.MaxBlock)
 	mebibytes := 192
-	if os.Getenv("SALLYPORT_RECORD_MIB") != "" {
-		mebibytes = 10 << 10
+	if text := os.Getenv("SALLYPORT_RECORD_MIB"); text != "" {
+		if mebibytes, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
 	}
 	blocks := mebibytes << 20 / len(block)
 	for i := range blocks {

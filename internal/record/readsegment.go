@@ -173,10 +173,10 @@ func (s *segment) place(at int) int {
 	offset := 0
 	for s.header.Encryption == "" {
 		size, plain, err := frameLength(s.body[offset:])
-		if err != nil || uint64(at) < plain { //nolint:gosec // not negative
+		if err != nil || uint64(at) < plain {
 			break
 		}
-		offset, at = offset+size, at-int(plain) //nolint:gosec // not more than at
+		offset, at = offset+size, at-int(plain)
 	}
 	return len(s.line) + offset
 }

@@ -34,7 +34,10 @@ func Resume(spool string, recipients []age.Recipient) ([]Sealed, error) {
 		switch name := entry.Name(); {
 		case !strings.HasPrefix(name, journalPrefix) || !entry.Type().IsRegular():
 		case strings.HasSuffix(name, temporarySuffix):
-			failures = append(failures, os.Remove(path))
+			// A journal of the same name, sorted before it, may have used that one up.
+			if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+				failures = append(failures, err)
+			}
 		default:
 			sealed, err := resume(path, recipients)
 			if err != nil {
@@ -102,7 +105,7 @@ func appendFrames(frames, plain []byte) ([]byte, error) {
 }
 
 func readJournal(path string) ([]byte, error) {
-	file, err := os.Open(path) //nolint:gosec // the spool's
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}

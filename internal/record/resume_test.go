@@ -151,3 +151,23 @@ func TestASpoolOfAnEarlierLifeIsNotWrittenTo(t *testing.T) {
 		t.Errorf("%v, %v", found, err)
 	}
 }
+
+func TestREC1_WhatASealingLeftHalfDoneIsRemoved(t *testing.T) {
+	t.Parallel()
+	w := write(t, record.Options{}, everything()[:5]...)
+	spool := t.TempDir()
+	for name, data := range map[string][]byte{
+		"journal-00000001": w.recording[store.JournalName(start.Session, 1)].Data, "journal-00000001.new": []byte(`{"sealed":`), "journal-00000002.new": nil,
+	} {
+		if err := os.WriteFile(filepath.Join(spool, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := record.Resume(spool, nil)
+	if err != nil || len(found) != 1 || found[0].Last != 6 {
+		t.Errorf("%d segments, %v", len(found), err)
+	}
+	if left, err := os.ReadDir(spool); err != nil || len(left) != 1 {
+		t.Errorf("%v, %v", left, err)
+	}
+}

@@ -118,7 +118,7 @@ func writeSealed(path string, sealed Sealed, durable bool, at func(Point) error)
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, journalMode) //nolint:gosec // the spool's
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, journalMode)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-
 	"os"
 	"path/filepath"
 	"sync"
@@ -67,7 +66,7 @@ func NewWriter(options Options) (*Writer, error) {
 		options.SegmentBytes = defaultSegment
 	}
 	if options.Now == nil {
-		options.Now = time.Now
+		options.Now = time.Now //nolint:forbidigo // the default of the field
 	}
 	if options.Sealed == nil {
 		options.Sealed = func(Sealed) {}

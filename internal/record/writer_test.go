@@ -226,7 +226,7 @@ func TestConcurrentCallersShareAWriter(t *testing.T) {
 	for i := range 4 {
 		go func() {
 			var err error
-			random := rand.New(rand.NewPCG(1, uint64(i))) //nolint:gosec // a test's
+			random := rand.New(rand.NewPCG(1, uint64(i)))
 			for n := 0; n < 200 && err == nil; n++ {
 				err = w.Append(record.Event{Type: record.EventOutput, Output: &record.Output{Bytes: 64, Block: bytes.Repeat([]byte{byte(n)}, 64)}})
 				switch random.IntN(8) {
