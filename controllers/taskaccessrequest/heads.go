@@ -34,7 +34,6 @@ func recordingOf(old *v1alpha1.RecordingStatus, report control.Report) *v1alpha1
 	for _, head := range report.Heads {
 		recording.Head = mergeHead(recording.Head, head)
 	}
-	recording.Head = newest(recording.Head)
 	return reported(recording)
 }
 
@@ -63,14 +62,19 @@ func mergeSealed(heads []v1alpha1.RecordingHead, session string, sealed v1alpha1
 	return heads
 }
 
-// newest bounds the heads. Those of sessions that are over and signed to their end go
-// first, the oldest first: of a live one the manager must know what it signed.
-func newest(heads []v1alpha1.RecordingHead) []v1alpha1.RecordingHead {
+// newest bounds the heads, and says which sessions went that are signed to their end.
+// Those go first, the oldest first: of a live one the manager must know what it signed.
+func newest(heads []v1alpha1.RecordingHead) (kept []v1alpha1.RecordingHead, signed []string) {
 	for len(heads) > control.MaxHeads {
-		at := max(0, slices.IndexFunc(heads, over))
+		at := slices.IndexFunc(heads, over)
+		if at < 0 {
+			at = 0
+		} else {
+			signed = append(signed, heads[at].Session)
+		}
 		heads = slices.Delete(heads, at, at+1)
 	}
-	return heads
+	return heads, signed
 }
 
 func over(head v1alpha1.RecordingHead) bool {

@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/controllers/lookup"
 	"github.com/sallyport/sallyport/internal/control"
+	"github.com/sallyport/sallyport/internal/ledger"
 	"github.com/sallyport/sallyport/internal/manifest"
 )
 
@@ -46,6 +47,9 @@ func (p *Provider) writeReport(ctx context.Context, uid string, draft func(*v1al
 	}
 	for try := 1; ; try++ {
 		status := draft(request)
+		if err := p.trim(ctx, uid, status.Recording); err != nil {
+			return err
+		}
 		if unchanged(request.Status, status) {
 			return nil
 		}
@@ -60,6 +64,29 @@ func (p *Provider) writeReport(ctx context.Context, uid string, draft func(*v1al
 			return err
 		}
 	}
+}
+
+// trim takes away heads that the status has no room for. Which sessions were signed
+// to their end is in the ledger before it is forgotten here.
+func (p *Provider) trim(ctx context.Context, uid string, recording *v1alpha1.RecordingStatus) error {
+	if recording == nil || len(recording.Head) <= control.MaxHeads {
+		return nil
+	}
+	kept, signed := newest(recording.Head)
+	recording.Head = kept
+	if len(signed) == 0 {
+		return nil
+	}
+	there, err := lookup.Find[corev1.ConfigMap](ctx, p.Uncached, v1alpha1.ProxyNamespace, ledger.Name(uid))
+	if err != nil || there == nil {
+		return err
+	}
+	if ledger.Retire(there, signed...) {
+		if err := p.Update(ctx, there); err != nil {
+			return fmt.Errorf("note in the ledger what is signed: %w", err)
+		}
+	}
+	return nil
 }
 
 // isolated is the condition that a report makes; one that came before the proxy had

@@ -7,11 +7,14 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/controllers/lookup"
 	"github.com/sallyport/sallyport/internal/control"
+	"github.com/sallyport/sallyport/internal/ledger"
 	"github.com/sallyport/sallyport/internal/record"
 )
 
@@ -75,14 +78,33 @@ func (p *Provider) signedOf(ctx context.Context, uid, name string) (*signedSessi
 		return nil, unsigned("the request is gone")
 	}
 	session := &signedSession{recent: map[int]record.Signature{}}
+	known := false
 	if recording := request.Status.Recording; recording != nil {
 		for _, head := range recording.Head {
-			if head.Session == name && head.Sealed != nil {
+			if known = known || head.Session == name; head.Session == name && head.Sealed != nil {
 				session.sealed, session.over = *head.Sealed, over(head)
 			}
 		}
 	}
+	if !known {
+		if err := p.notRetired(ctx, uid, name); err != nil {
+			return nil, err
+		}
+	}
 	return p.signed.add(uid, name, session), nil
+}
+
+// notRetired refuses a session that was signed to its end, and whose head the status has
+// had no room for since.
+func (p *Provider) notRetired(ctx context.Context, uid, session string) error {
+	there, err := lookup.Find[corev1.ConfigMap](ctx, p.Uncached, v1alpha1.ProxyNamespace, ledger.Name(uid))
+	if err != nil {
+		return err
+	}
+	if there != nil && ledger.Retired(there, session) {
+		return unsigned("session %s is signed to its end", session)
+	}
+	return nil
 }
 
 func unsigned(format string, args ...any) error {

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -231,9 +232,38 @@ func TestAnOldSessionsHeadGoesBeforeALiveOnes(t *testing.T) {
 			Session: fmt.Sprint("over-", n), Sequence: 3, Complete: true, Sealed: &v1alpha1.SealedHead{Segment: 1, Sequence: 3},
 		})
 	}
-	heads = newest(heads)
-	if len(heads) != control.MaxHeads || heads[0].Session != "live" || heads[1].Session != "over-1" {
-		t.Errorf("%d heads, the first %s, %s", len(heads), heads[0].Session, heads[1].Session)
+	heads, signed := newest(heads)
+	if len(heads) != control.MaxHeads || heads[0].Session != "live" || heads[1].Session != "over-1" || !slices.Equal(signed, []string{"over-0"}) {
+		t.Errorf("%d heads, the first %s, %s; gone: %v", len(heads), heads[0].Session, heads[1].Session, signed)
+	}
+}
+
+func TestASessionThatTheStatusHasNoRoomForIsNotSignedAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.approve()
+	uid := string(w.request.UID)
+	p := w.provide()
+	statement := chain(uid, "first", 1)[0]
+	statement.Complete = true
+	w.tell(p, "first", 10, true)
+	_, err := p.Seal(t.Context(), uid, statement)
+	w.must(err)
+	heads := []record.Head{}
+	for n := range control.MaxHeads {
+		heads = append(heads, record.Head{Session: fmt.Sprint("later-", n), Sequence: 1, Hash: hashOf(n)})
+	}
+	w.must(p.Report(t.Context(), uid, control.Report{Heads: heads}))
+	w.reload()
+	for _, head := range w.request.Status.Recording.Head {
+		if head.Session == "first" {
+			t.Fatal("its head is in the status still")
+		}
+	}
+	forged := statement
+	forged.Hash = hashOf("forged")
+	if _, err := w.provide().Seal(t.Context(), uid, forged); !errors.Is(err, control.ErrSealRefused) {
+		t.Errorf("another replica signs it anew: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -192,4 +193,35 @@ func stamp(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339)
+}
+
+// Of the sessions that are signed to their end, those that the request's status has no
+// room for: no segment of theirs is ever signed again.
+const keySigned = "signed"
+
+// maxSigned bounds them, at 65 bytes each; the oldest go first.
+const maxSigned = 8000
+
+// Retire notes sessions that are signed to their end, and says whether any is new.
+func Retire(config *corev1.ConfigMap, sessions ...string) bool {
+	known := strings.Fields(config.Data[keySigned])
+	before := len(known)
+	for _, session := range sessions {
+		if !slices.Contains(known, session) {
+			known = append(known, session)
+		}
+	}
+	if len(known) == before {
+		return false
+	}
+	if config.Data == nil {
+		config.Data = map[string]string{}
+	}
+	config.Data[keySigned] = strings.Join(known[max(0, len(known)-maxSigned):], "\n")
+	return true
+}
+
+// Retired says whether a session is among them.
+func Retired(config *corev1.ConfigMap, session string) bool {
+	return slices.Contains(strings.Fields(config.Data[keySigned]), session)
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -87,5 +88,24 @@ func TestWhatSomebodyAddsToAnEntryStays(t *testing.T) {
 	e.Write(config)
 	if config.Data["ticket"] != "LEGAL-9" {
 		t.Errorf("data %v", config.Data)
+	}
+}
+
+func TestSessionsThatAreSignedToTheirEndAreNotedOnceAndBounded(t *testing.T) {
+	t.Parallel()
+	config := entry.ConfigMap()
+	if Retired(config, "s-1") || !Retire(config, "s-1", "s-2") || Retire(config, "s-2") || !Retired(config, "s-2") || Retired(config, "s") {
+		t.Errorf("signed: %q", config.Data["signed"])
+	}
+	many := []string{}
+	for n := range maxSigned {
+		many = append(many, strings.Repeat("x", 58)+strconv.Itoa(n+100_000))
+	}
+	Retire(config, many...)
+	if size := len(config.Data["signed"]); Retired(config, "s-1") || size > 900_000 {
+		t.Errorf("%d bytes, with the oldest: %v", size, Retired(config, "s-1"))
+	}
+	if parsed, err := Parse(config); err != nil || parsed.Store != entry.Store {
+		t.Errorf("the entry is %+v: %v", parsed, err)
 	}
 }
