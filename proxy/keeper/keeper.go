@@ -45,7 +45,9 @@ type Options struct {
 	// Age is after how long an open segment is sealed; by default 10 s towards a bucket,
 	// and 60 s on a volume.
 	Age time.Duration
-	Log logr.Logger
+	// SegmentBytes of events after which a segment is sealed: 0 is 1 MiB.
+	SegmentBytes int
+	Log          logr.Logger
 	// Now is the clock, with a monotonic reading.
 	Now func() time.Time
 	// At is called before each step that can fail; an error fails it. For tests; nil in
@@ -115,7 +117,6 @@ type destination struct {
 	how        grant.Recording
 	store      store.Writer
 	spool      string
-	beside     bool // the spool is the volume's own folder
 	age        time.Duration
 	recipients []age.Recipient
 }
@@ -185,7 +186,7 @@ func (k *Keeper) resume() {
 			k.options.Log.Error(err, "An unfinished recording cannot be taken up", "session", entry.Name())
 		}
 		if len(left) == 0 {
-			k.destination.tidy(folder)
+			tidy(folder)
 			continue
 		}
 		k.options.Log.Info("Takes up an unfinished recording", "session", entry.Name(), "segments", len(left))
@@ -213,11 +214,11 @@ func (k *Keeper) Begin(start record.Start) (session.Recording, error) {
 	}
 	r := &recording{keeper: k, session: start.Session, folder: filepath.Join(to.spool, start.Session), how: to.how}
 	writer, err := record.NewWriter(record.Options{
-		Start: start, Spool: r.folder, Recipients: to.recipients, SegmentAge: to.age, Now: k.options.Now,
+		Start: start, Spool: r.folder, Recipients: to.recipients, SegmentAge: to.age, SegmentBytes: k.options.SegmentBytes, Now: k.options.Now,
 		Sealed: r.take, At: k.options.Record,
 	})
 	if err != nil {
-		to.tidy(r.folder)
+		tidy(r.folder)
 		return nil, fmt.Errorf("begin a recording: %w", err)
 	}
 	k.mu.Lock()

@@ -193,7 +193,7 @@ func (k *Keeper) forget(r *recording) {
 		return
 	}
 	delete(k.recordings, r)
-	k.destination.tidy(r.folder)
+	tidy(r.folder)
 	k.broadcast()
 }
 

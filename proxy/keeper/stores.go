@@ -72,7 +72,7 @@ func (o Options) volume(to *destination) error {
 	to.store, to.age = opened, cmp.Or(o.Age, volumeAge)
 	// In the clear only what the volume may hold in the clear.
 	if len(to.recipients) == 0 {
-		to.spool, to.beside = opened.Spool(), true
+		to.spool = opened.Spool()
 	}
 	return nil
 }
@@ -91,11 +91,9 @@ func newPresigned(now func() time.Time) *presigned.Store {
 	return presigned.New(presigned.Options{Retry: wire.Retry{Attempts: 1, Timeout: attemptTimeout}, Now: now})
 }
 
-// tidy removes a session's folder of the spool, if it is empty, and nothing else's.
-func (to *destination) tidy(folder string) {
-	if !to.beside {
-		_ = os.Remove(folder) // what is not empty stays
-	}
+// tidy removes a session's folder of the spool that holds nothing more, or never did.
+func tidy(folder string) {
+	_ = os.Remove(folder) // what is not empty stays
 }
 
 // bucket is a store whose places the manager signs.

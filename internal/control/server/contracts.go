@@ -24,7 +24,8 @@ type Provider interface {
 	// request's state may have changed, until cancel is called. It never blocks.
 	Subscribe(requestUID string) (changed <-chan struct{}, cancel func())
 	// Report takes what the request's proxy says of itself: bounded and well-formed,
-	// at most one a second for each proxy, and still the proxy's word alone.
+	// at most one a second for each proxy, and still the proxy's word alone. Of audit
+	// events it has those of reports that it has overtaken, too.
 	Report(ctx context.Context, requestUID string, report control.Report) error
 	// OpenHold puts an operation of the request before reviewers, or finds the review
 	// that is there already. A control.ErrHoldRefused is final, in words for the client.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,12 +53,34 @@ func (r *reporter) finish(flush bool) {
 
 func (r *reporter) put(report control.Report) {
 	r.mu.Lock()
+	if r.pending != nil {
+		report.Audit = union(r.pending.Audit, report.Audit)
+	}
 	r.pending = &report
 	r.mu.Unlock()
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
+}
+
+// maxAudit bounds the events that wait for the Provider.
+const maxAudit = 8 * control.MaxAudit
+
+// union is the events of a report that was overtaken before anybody had it, and those of
+// the one that overtakes it.
+func union(older, newer []control.AuditEvent) []control.AuditEvent {
+	if len(newer) == 0 {
+		return older
+	}
+	var all []control.AuditEvent
+	for _, event := range older {
+		if !slices.ContainsFunc(newer, func(e control.AuditEvent) bool { return e.Session == event.Session && e.Sequence == event.Sequence }) {
+			all = append(all, event)
+		}
+	}
+	all = append(all, newer...)
+	return all[max(len(all)-maxAudit, 0):]
 }
 
 func (r *reporter) run(ctx context.Context) {

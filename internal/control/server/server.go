@@ -134,7 +134,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	return &Server{
-		address: o.Address, keys: o.Keys, provider: o.Provider, resolver: o.Resolver, log: o.Log, now: o.Now, timing: timing,
+		address: o.Address, keys: o.Keys, provider: o.Provider, sealer: o.Sealer, resolver: o.Resolver, log: o.Log, now: o.Now, timing: timing,
 		callers: callers, clients: clients, attaching: attaching, holding: holding, sealing: sealing,
 		certificates: &certificates{keys: o.Keys, now: o.Now},
 		lines:        lifeLines{current: map[string]*lifeLine{}},
