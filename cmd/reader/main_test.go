@@ -35,7 +35,11 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/apitest"
 	"github.com/sallyport/sallyport/internal/keys"
+	"github.com/sallyport/sallyport/internal/ledger"
 	"github.com/sallyport/sallyport/internal/reader/readerapi"
+	"github.com/sallyport/sallyport/internal/record/store/bucket"
+	"github.com/sallyport/sallyport/internal/s3test"
+	"github.com/sallyport/sallyport/internal/stores"
 )
 
 // TestThroughARealAPIServerAnAuditorReadsAndOthersDoNot runs the command as the
@@ -57,11 +61,11 @@ func TestThroughARealAPIServerAnAuditorReadsAndOthersDoNot(t *testing.T) {
 		},
 	}
 	c.create(request)
-	folder := filepath.Join(recordings, string(request.UID))
+	folder := filepath.Join(recordings, string(request.UID), "s-1")
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, "s-1.rec"), []byte("what was done"), 0o640); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "00000001.seg"), []byte("what was done"), 0o640); err != nil {
 		t.Fatal(err)
 	}
 	alice, mallory, half := c.user("alice"), c.user("mallory"), c.user("half")
@@ -80,15 +84,15 @@ func TestThroughARealAPIServerAnAuditorReadsAndOthersDoNot(t *testing.T) {
 		}
 		return json.Unmarshal(body, &list)
 	}).WithTimeout(30 * time.Second).Should(gomega.Succeed())
-	if len(list.Items) != 1 || list.Items[0].Session != "s-1" || list.RequestUID != string(request.UID) {
+	if len(list.Items) != 1 || list.Items[0].Session != "s-1" || list.RequestUID != string(request.UID) || list.Store != "volume" || len(list.Keys) != 1 {
 		t.Fatalf("alice sees %v", list)
 	}
-	body, err := alice.Discovery().RESTClient().Get().AbsPath(path).Param("session", "s-1").Param("offset", "5").DoRaw(t.Context())
+	body, err := alice.Discovery().RESTClient().Get().AbsPath(path).Param("session", "s-1").Param("object", "00000001.seg").Param("offset", "5").DoRaw(t.Context())
 	if err != nil || string(body) != "was done" {
 		t.Errorf("alice reads %q, %v", body, err)
 	}
 	for name, who := range map[string]kubernetes.Interface{"mallory": mallory, "who has the API's group alone": half} {
-		body, err := who.Discovery().RESTClient().Get().AbsPath(path).Param("session", "s-1").DoRaw(t.Context())
+		body, err := who.Discovery().RESTClient().Get().AbsPath(path).Param("session", "s-1").Param("object", "00000001.seg").DoRaw(t.Context())
 		if !apierrors.IsForbidden(err) || strings.Contains(string(body), "done") {
 			t.Errorf("%s: %q, %v", name, body, err)
 		}
@@ -100,6 +104,88 @@ func TestThroughARealAPIServerAnAuditorReadsAndOthersDoNot(t *testing.T) {
 	if out := c.kubectl("get", "taskaccessrequests", "-n", "shop", "-o", "name"); !strings.Contains(out, "taskaccessrequest.access.sallyport.dev/pay-1423") {
 		t.Errorf("kubectl get: %s", out)
 	}
+}
+
+// TestThroughARealAPIServerTheRecordingsOfADeletedRequestAreReadFromTheirBucket is read
+// by UID: by who may read in all namespaces, and, with the name that the request had, in
+// its own.
+func TestThroughARealAPIServerTheRecordingsOfADeletedRequestAreReadFromTheirBucket(t *testing.T) {
+	c := startCluster(t)
+	c.apply(apitest.Root("config", "rbac", "reader.yaml"))
+	c.apply(apitest.Root("config", "rbac", "users.yaml"))
+	c.apply(apitest.Root("config", "proxies", "apiservice.yaml"))
+	c.startReader()
+	const uid, other = "0a1b2c3d-0000-4000-8000-000000000009", "0a1b2c3d-0000-4000-8000-00000000000a"
+	c.bucket("archive", map[string]string{uid: "long ago", other: "the bank's"})
+	c.create(ledger.Entry{UID: uid, Namespace: "shop", Request: "pay-1423", Requester: "bob", Store: "archive", OpenedAt: time.Now()}.ConfigMap())
+	c.create(ledger.Entry{UID: other, Namespace: "bank", Request: "pay-1423", Requester: "eve", Store: "archive", OpenedAt: time.Now()}.ConfigMap())
+
+	alice, auditor := c.user("alice"), c.user("auditor")
+	c.bind("alice", "sallyport-auditor")
+	c.create(&rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "auditor"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "sallyport-auditor"},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "auditor"}},
+	})
+	read := func(who kubernetes.Interface, path, uid string) (string, error) {
+		get := who.Discovery().RESTClient().Get().AbsPath(path).Param("session", "s-1").Param("object", "00000001.seg")
+		if uid != "" {
+			get = get.Param("uid", uid)
+		}
+		body, err := get.DoRaw(t.Context())
+		return string(body), err
+	}
+	if body, err := read(auditor, readerapi.PathOfUID(uid), ""); err != nil || body != "long ago" {
+		t.Errorf("by UID: %q, %v", body, err)
+	}
+	if body, err := read(alice, readerapi.Path("shop", "pay-1423"), uid); err != nil || body != "long ago" {
+		t.Errorf("by name and UID: %q, %v", body, err)
+	}
+	if _, err := read(alice, readerapi.PathOfUID(uid), ""); !apierrors.IsForbidden(err) {
+		t.Errorf("by UID, with the right to one namespace: %v", err)
+	}
+	if body, err := read(alice, readerapi.Path("shop", "pay-1423"), other); !apierrors.IsNotFound(err) {
+		t.Errorf("another namespace's UID: %q, %v", body, err)
+	}
+}
+
+// bucket makes a store of that name with a recording of each request, and gives the
+// reader its Secret.
+func (c *cluster) bucket(name string, recordings map[string]string) {
+	c.t.Helper()
+	server := s3test.Start(c.t, s3test.Options{})
+	server.Bucket(c.t, "recordings", false)
+	at, err := bucket.Open(bucket.Config{
+		Endpoint: server.Endpoint, Bucket: "recordings", Region: server.Region, Style: bucket.StylePath, CABundle: server.CAPEM,
+		Credentials: bucket.Static(server.AccessKey, server.SecretKey, ""),
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer at.Close()
+	for uid, content := range recordings {
+		task, err := at.Task(uid)
+		if err == nil {
+			err = task.Put(c.t.Context(), "s-1/00000001.seg", []byte(content))
+		}
+		if err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	object := metav1.ObjectMeta{Namespace: v1alpha1.ProxyNamespace, Name: v1alpha1.StorePrefix + name}
+	c.create(&corev1.ConfigMap{ObjectMeta: object, Data: map[string]string{
+		stores.KeyKind: "S3", stores.KeyEndpoint: server.Endpoint, stores.KeyBucket: "recordings", stores.KeyRegion: server.Region, stores.KeyCABundle: string(server.CAPEM),
+	}})
+	c.create(&corev1.Secret{ObjectMeta: object, StringData: map[string]string{
+		stores.KeyAccessKeyID: server.AccessKey, stores.KeySecretAccessKey: server.SecretKey,
+	}})
+	c.create(&rbacv1.Role{ObjectMeta: object, Rules: []rbacv1.PolicyRule{{
+		APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{object.Name, object.Name + "-reader"}, Verbs: []string{"get"},
+	}}})
+	c.create(&rbacv1.RoleBinding{
+		ObjectMeta: object, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: object.Name},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: v1alpha1.ProxyNamespace, Name: "sallyport-reader"}},
+	})
 }
 
 // cluster is an API server of the test's own, with the aggregation layer on.
@@ -167,7 +253,14 @@ func (c *cluster) startReader() string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	tlsDirectory, recordings := c.t.TempDir(), c.t.TempDir()
+	tlsDirectory, recordings, published := c.t.TempDir(), c.t.TempDir(), c.t.TempDir()
+	public, err := root.RecordingPublic()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(published, "key"), public, 0o600)
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
 	for name, content := range map[string][]byte{"tls.crt": certificate, "tls.key": key} {
 		if err := os.WriteFile(filepath.Join(tlsDirectory, name), content, 0o600); err != nil {
 			c.t.Fatal(err)
@@ -179,7 +272,7 @@ func (c *cluster) startReader() string {
 	ran := make(chan error, 1)
 	go func() {
 		ran <- run(ctx, options{
-			listen: fmt.Sprintf("%s:%d", c.address, port), healthListen: "127.0.0.1:0", tlsDirectory: tlsDirectory, recordings: recordings,
+			listen: fmt.Sprintf("%s:%d", c.address, port), healthListen: "127.0.0.1:0", tlsDirectory: tlsDirectory, recordings: recordings, keys: published,
 		})
 	}()
 	c.t.Cleanup(func() {

@@ -37,8 +37,9 @@ func known(c client.Reader) func(context.Context, string) (reader.Request, error
 		if err := c.Get(ctx, client.ObjectKey{Namespace: v1alpha1.ProxyNamespace, Name: ledger.Name(uid)}, &entry); err != nil {
 			return reader.Request{}, err
 		}
+		// Who wrote a hold into it wrongly has not made its recordings unreadable.
 		parsed, err := ledger.Parse(&entry)
-		if err != nil {
+		if err != nil && (parsed.UID != uid || parsed.Store == "") {
 			return reader.Request{}, err
 		}
 		return reader.Request{UID: parsed.UID, Namespace: parsed.Namespace, Name: parsed.Request, Store: parsed.Store}, nil
