@@ -103,9 +103,17 @@ test-drivers: ## The own tests of pgx and lib/pq, directly and through the proxy
 bench-postgres: ## What the PostgreSQL engine costs, as ratios to a bare relay (BENCH="--rounds 9" for more)
 	hack/bench-postgres.sh --publish docs/benchmarks.md $(BENCH)
 
+.PHONY: bench-recording
+bench-recording: ## What each durability costs on a volume and in a bucket, as ratios to no recording
+	hack/bench-postgres.sh --recording --publish docs/benchmarks.md $(BENCH)
+
 .PHONY: bench-lifecycle
 bench-lifecycle: ## Over 30 tasks: approve to first row, close to last byte, close to proof, request to ready
 	hack/bench-lifecycle.sh
+
+.PHONY: s3
+s3: ## Build the S3 server of the tests
+	hack/s3/build.sh >/dev/null
 
 ##@ Cluster
 

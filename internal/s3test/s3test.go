@@ -230,22 +230,38 @@ func (s *Server) Close() {
 // Bucket makes a bucket; one with object lock is versioned too.
 func (s *Server) Bucket(t testing.TB, name string, lock bool) {
 	t.Helper()
-	if err := s.Client(t).MakeBucket(t.Context(), name, minio.MakeBucketOptions{Region: s.Region, ObjectLocking: lock}); err != nil {
-		t.Fatalf("make bucket %s: %v", name, err)
+	if err := s.MakeBucket(t.Context(), name, lock); err != nil {
+		t.Fatal(err)
 	}
+}
+
+// MakeBucket is Bucket for callers without a test.
+func (s *Server) MakeBucket(ctx context.Context, name string, lock bool) error {
+	client, err := s.connect()
+	if err != nil {
+		return err
+	}
+	if err := client.MakeBucket(ctx, name, minio.MakeBucketOptions{Region: s.Region, ObjectLocking: lock}); err != nil {
+		return fmt.Errorf("make bucket %s: %w", name, err)
+	}
+	return nil
 }
 
 // Client is a client of the server with all rights, to look behind a store's back.
 func (s *Server) Client(t testing.TB) *minio.Client {
 	t.Helper()
-	client, err := minio.New(s.Address, &minio.Options{
-		Creds:  credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""),
-		Secure: s.certificate != nil, Region: s.Region, Transport: s.client.Transport, MaxRetries: 1,
-	})
+	client, err := s.connect()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return client
+}
+
+func (s *Server) connect() (*minio.Client, error) {
+	return minio.New(s.Address, &minio.Options{
+		Creds:  credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""),
+		Secure: s.certificate != nil, Region: s.Region, Transport: s.client.Transport, MaxRetries: 1,
+	})
 }
 
 func (s *Server) data() string            { return s.file("data") }

@@ -48,6 +48,9 @@ type field struct {
 	folder     string
 	contenders []*contender
 	processes  []*process
+	// s3 is the server that recordings go to; closers end what is no process of ours.
+	s3      *s3
+	closers []func()
 }
 
 // newField starts all.
@@ -76,6 +79,9 @@ func (f *field) start(ctx context.Context) (err error) {
 	}
 	if err := f.fill(ctx); err != nil {
 		return err
+	}
+	if f.options.recording {
+		return f.ways(ctx)
 	}
 	for _, l := range []leg{plain, tlsOn} {
 		f.add(&contender{name: "direct", leg: l, port: f.server.Port, transactions: true, rows: true})
@@ -217,6 +223,9 @@ func nobody() (*syscall.Credential, error) {
 func (f *field) Close() error {
 	for _, p := range f.processes {
 		p.stop()
+	}
+	for _, end := range f.closers {
+		end()
 	}
 	if f.server != nil {
 		f.server.Close()

@@ -22,12 +22,16 @@ type options struct {
 	idle    int
 	out     string
 	publish string
+	// recording measures what recording costs, in place of the engine.
+	recording bool
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == relayCommand {
-		fmt.Fprintln(os.Stderr, "relay:", relayMain(os.Args[2:]))
-		os.Exit(1)
+	if len(os.Args) > 1 {
+		if own := map[string]func([]string) error{relayCommand: relayMain, recordedCommand: recordedMain}[os.Args[1]]; own != nil {
+			fmt.Fprintln(os.Stderr, os.Args[1]+":", own(os.Args[2:]))
+			os.Exit(1)
+		}
 	}
 	var o options
 	flag.StringVar(&o.proxy, "proxy", "bin/proxy", "the proxy's binary")
@@ -39,6 +43,7 @@ func main() {
 	flag.IntVar(&o.idle, "idle", 1000, "idle connections")
 	flag.StringVar(&o.out, "out", "dist/bench", "folder for the numbers")
 	flag.StringVar(&o.publish, "publish", "", "page whose part between the markers is replaced, such as docs/benchmarks.md")
+	flag.BoolVar(&o.recording, "recording", false, "measure what each way to record costs")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -48,6 +53,9 @@ func main() {
 	}
 }
 
+// measure is one workload over all contenders.
+type measure func(context.Context, *field, *results) error
+
 // run measures everything and writes the tables. Missed goals are said, and no error.
 func run(ctx context.Context, o options) (err error) {
 	f, err := newField(ctx, o)
@@ -55,17 +63,21 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	r := &results{}
+	r := &results{subject: engine}
+	rounds, once := []measure{transactions, latency, wideSelect}, []measure{memory, coldStart}
+	if o.recording {
+		r.subject, rounds, once = recordings, []measure{recordedTransactions, diskRate}, []measure{recordedMemory}
+	}
 	began := time.Now()
 	for round := range o.rounds {
-		for _, measure := range []func(context.Context, *field, *results) error{transactions, latency, wideSelect} {
+		for _, measure := range rounds {
 			if err := measure(ctx, f, r); err != nil {
 				return err
 			}
 		}
 		fmt.Fprintf(os.Stderr, "round %d of %d, %v\n", round+1, o.rounds, time.Since(began).Round(time.Second))
 	}
-	for _, measure := range []func(context.Context, *field, *results) error{memory, coldStart} {
+	for _, measure := range once {
 		if err := measure(ctx, f, r); err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ func (f *field) proxies(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		file, err := f.grantFile(variant.name, variant.change)
+		file, err := f.grantFile(variant.name, grant.Recording{}, variant.change)
 		if err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (f *field) proxies(ctx context.Context) error {
 }
 
 // grantFile grants what the workloads touch, and judges each statement by a rule.
-func (f *field) grantFile(name string, change func(*v1alpha1.AccessPolicySpec)) (string, error) {
+func (f *field) grantFile(name string, how grant.Recording, change func(*v1alpha1.AccessPolicySpec)) (string, error) {
 	folder := filepath.Join(f.folder, name)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", err
@@ -74,7 +74,7 @@ func (f *field) grantFile(name string, change func(*v1alpha1.AccessPolicySpec)) 
 				TLSMode: v1alpha1.PostgresTLSDisable, Database: database, User: login, Password: token,
 			}},
 		},
-		Recording: standalone.Recording{Directory: folder}, ClientToken: token,
+		Recording: standalone.Recording{Recording: how, Directory: folder}, ClientToken: token,
 	}
 	content, err := yaml.Marshal(file)
 	if err != nil {

@@ -12,13 +12,12 @@ import (
 	"strings"
 )
 
-// The part of a page between these lines is the table's.
-const (
-	beginMark = "<!-- bench-postgres: begin -->"
-	endMark   = "<!-- bench-postgres: end -->"
-)
+// marks are the lines that the part of a page stands between.
+func (s subject) marks() (begin, end string) {
+	return "<!-- bench-" + s.name + ": begin -->", "<!-- bench-" + s.name + ": end -->"
+}
 
-// write leaves postgres.md and postgres.json in the folder, and publishes the first.
+// write leaves a page and its numbers in the folder, and publishes the first.
 func (r *results) write(o options) error {
 	page := r.page(o)
 	fmt.Println(page)
@@ -29,7 +28,7 @@ func (r *results) write(o options) error {
 	if err != nil {
 		return err
 	}
-	for name, content := range map[string][]byte{"postgres.md": []byte(page), "postgres.json": append(content, '\n')} {
+	for name, content := range map[string][]byte{r.subject.name + ".md": []byte(page), r.subject.name + ".json": append(content, '\n')} {
 		if err := os.WriteFile(filepath.Join(o.out, name), content, 0o644); err != nil {
 			return err
 		}
@@ -37,10 +36,11 @@ func (r *results) write(o options) error {
 	if o.publish == "" {
 		return nil
 	}
-	return publish(o.publish, page)
+	return r.subject.publish(o.publish, page)
 }
 
-func publish(path, part string) error {
+func (s subject) publish(path, part string) error {
+	beginMark, endMark := s.marks()
 	page, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -77,13 +77,23 @@ func (r *results) page(o options) string {
 	version, _ := exec.Command("psql", "--version").Output()
 	fmt.Fprintf(&b, "%d processors, %s, %s; %d rounds, %d s a pgbench run, %d rows.\n\n",
 		runtime.NumCPU(), strings.TrimSpace(string(version)), runtime.Version(), o.rounds, o.seconds, o.rows)
-	b.WriteString("| goal | plain | TLS |\n| --- | --- | --- |\n")
-	for _, g := range goals {
-		onPlain, _ := r.judge(g, plain)
-		onTLS, _ := r.judge(g, tlsOn)
-		fmt.Fprintf(&b, "| %s: %s | %s | %s |\n", g.measure, g.name, onPlain, onTLS)
+	b.WriteString("| goal |")
+	for _, l := range r.subject.legs {
+		fmt.Fprintf(&b, " %s |", l)
 	}
-	for _, measure := range []string{simple, prepared, oneClient, wide, processor} {
+	b.WriteString("\n| --- |" + strings.Repeat(" --- |", len(r.subject.legs)) + "\n")
+	for _, g := range r.subject.goals {
+		fmt.Fprintf(&b, "| %s: %s |", g.measure, g.name)
+		for _, l := range r.subject.legs {
+			said, _ := r.judge(g, l)
+			fmt.Fprintf(&b, " %s |", said)
+		}
+		b.WriteString("\n")
+	}
+	if rate, ok := r.median(flushes, "disk", plain); ok {
+		fmt.Fprintf(&b, "\nThe disk itself: %.4g flushes a second (%s).\n", rate, flushes)
+	}
+	for _, measure := range r.subject.tables {
 		r.table(&b, measure)
 	}
 	r.plot(&b)
@@ -100,37 +110,49 @@ func (r *results) names(measure string) (names []string) {
 }
 
 func (r *results) table(b *strings.Builder, measure string) {
-	fmt.Fprintf(b, "\n| %s, %s | plain | of the relay | TLS | of the relay |\n| --- | --- | --- | --- | --- |\n", measure, units[measure])
+	fmt.Fprintf(b, "\n| %s, %s |", measure, units[measure])
+	for _, l := range r.subject.legs {
+		fmt.Fprintf(b, " %s | of %s |", l, r.subject.baseline)
+	}
+	b.WriteString("\n| --- |" + strings.Repeat(" --- | --- |", len(r.subject.legs)) + "\n")
 	for _, name := range r.names(measure) {
 		fmt.Fprintf(b, "| %s |", name)
-		for _, l := range []leg{plain, tlsOn} {
+		for _, l := range r.subject.legs {
 			value, ok := r.median(measure, name, l)
-			relay, hasRelay := r.median(measure, "relay", l)
-			if !ok || !hasRelay {
+			baseline, hasBaseline := r.median(measure, r.subject.baseline, l)
+			if !ok || !hasBaseline {
 				b.WriteString(" | |")
 				continue
 			}
-			fmt.Fprintf(b, " %.4g | %.2f |", value, value/relay)
+			fmt.Fprintf(b, " %.4g | %.2f |", value, value/baseline)
 		}
 		b.WriteString("\n")
 	}
 }
 
-// plot is throughput as a share of the relay's.
+// plot is throughput as a share of the baseline's.
 func (r *results) plot(b *strings.Builder) {
-	for _, measure := range []string{simple, prepared, wide} {
+	for _, measure := range r.subject.plots {
 		names := r.names(measure)
 		labels, bars := make([]string, len(names)), map[leg][]string{}
 		for i, name := range names {
 			labels[i] = fmt.Sprintf("%q", name)
-			for _, l := range []leg{plain, tlsOn} {
+			for _, l := range r.subject.legs {
 				value, _ := r.median(measure, name, l)
-				relay, _ := r.median(measure, "relay", l)
-				bars[l] = append(bars[l], fmt.Sprintf("%.2f", value/relay))
+				baseline, _ := r.median(measure, r.subject.baseline, l)
+				bars[l] = append(bars[l], fmt.Sprintf("%.2f", value/baseline))
 			}
 		}
-		fmt.Fprintf(b, "\n```mermaid\nxychart-beta\n  title \"%s, of the bare relay (bars: plain, line: TLS)\"\n", measure)
+		what := "of " + r.subject.baseline
+		if len(r.subject.legs) > 1 {
+			what += " (bars: plain, line: TLS)"
+		}
+		fmt.Fprintf(b, "\n```mermaid\nxychart-beta\n  title \"%s, %s\"\n", measure, what)
 		fmt.Fprintf(b, "  x-axis [%s]\n  y-axis \"share\" 0 --> 1.6\n", strings.Join(labels, ", "))
-		fmt.Fprintf(b, "  bar [%s]\n  line [%s]\n```\n", strings.Join(bars[plain], ", "), strings.Join(bars[tlsOn], ", "))
+		fmt.Fprintf(b, "  bar [%s]\n", strings.Join(bars[plain], ", "))
+		if len(r.subject.legs) > 1 {
+			fmt.Fprintf(b, "  line [%s]\n", strings.Join(bars[tlsOn], ", "))
+		}
+		b.WriteString("```\n")
 	}
 }

@@ -56,10 +56,11 @@ func latency(ctx context.Context, f *field, r *results) error {
 	return nil
 }
 
-func (f *field) pgbench(ctx context.Context, c *contender, mode string, clients int) (string, error) {
-	command := exec.CommandContext(ctx, "pgbench", "-n", "-S", "-M", mode, "-T", strconv.Itoa(f.options.seconds),
+func (f *field) pgbench(ctx context.Context, c *contender, mode string, clients int, more ...string) (string, error) {
+	args := append(more, "-n", "-S", "-M", mode, "-T", strconv.Itoa(f.options.seconds),
 		"-c", strconv.Itoa(clients), "-j", strconv.Itoa(min(clients, 2)), "-s", strconv.Itoa(f.options.scale),
 		"-h", "127.0.0.1", "-p", strconv.Itoa(c.port), "-U", login, database)
+	command := exec.CommandContext(ctx, "pgbench", args...)
 	command.Env = append(os.Environ(), "PGPASSWORD="+token, "PGSSLMODE="+c.leg.mode(), "PGGSSENCMODE=disable")
 	out, err := command.CombinedOutput()
 	if err != nil {
@@ -98,9 +99,9 @@ func wideSelect(ctx context.Context, f *field, r *results) error {
 
 // forgetRecordings keeps the disk from filling with the rows of every round.
 func (f *field) forgetRecordings(c *contender) error {
-	recordings, err := filepath.Glob(filepath.Join(f.folder, c.name, "*.rec"))
-	for _, recording := range recordings {
-		err = errors.Join(err, os.Remove(recording))
+	segments, err := filepath.Glob(filepath.Join(f.folder, c.name, "*", "*.seg"))
+	for _, segment := range segments {
+		err = errors.Join(err, os.Remove(segment))
 	}
 	return err
 }
@@ -146,10 +147,7 @@ func memory(ctx context.Context, f *field, r *results) error {
 		run  func(*contender) error
 	}{
 		{largeResult, func(c *contender) error {
-			width := int64(160)
-			times := max(f.options.large/(int64(f.options.rows)*width), 1)
-			_, err := f.read(ctx, c, fmt.Sprintf("SELECT people.* FROM people, pg_catalog.generate_series(1, %d)", times))
-			return err
+			return f.readLarge(ctx, c)
 		}},
 		{largeMessages, func(c *contender) error {
 			for range 4 {
@@ -176,6 +174,14 @@ func memory(ctx context.Context, f *field, r *results) error {
 		r.add(load.name, c, float64(peak)/(1<<20))
 	}
 	return nil
+}
+
+// readLarge reads the large result.
+func (f *field) readLarge(ctx context.Context, c *contender) error {
+	const width = 160
+	times := max(f.options.large/(int64(f.options.rows)*width), 1)
+	_, err := f.read(ctx, c, fmt.Sprintf("SELECT people.* FROM people, pg_catalog.generate_series(1, %d)", times))
+	return err
 }
 
 // idle opens connections that do nothing.
