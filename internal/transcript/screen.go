@@ -18,6 +18,8 @@ type Filter struct {
 	private bool
 	odd     bool
 	params  []byte
+	// dropped is how much of a string was, in characters.
+	dropped int
 }
 
 type state int
@@ -34,8 +36,13 @@ const (
 const (
 	esc = 0x1b
 	bel = 0x07
+	can = 0x18
+	sub = 0x1a
 	// maxParams bounds a control sequence; a longer one is dropped.
 	maxParams = 64
+	// maxString bounds a string that is dropped: one that is not ended would hide whatever
+	// comes after it.
+	maxString = 64 << 10
 )
 
 // Write gives what may be shown of some output.
@@ -56,6 +63,10 @@ func (f *Filter) Write(output []byte) []byte {
 }
 
 func (f *Filter) rune(out []byte, r rune) []byte {
+	if r == can || r == sub {
+		f.state = ground // both cancel what was begun (ECMA-48, 8.3.6; DEC STD 070)
+		return out
+	}
 	switch f.state {
 	case ground:
 		return f.plain(out, r)
@@ -68,17 +79,20 @@ func (f *Filter) rune(out []byte, r rune) []byte {
 	case control:
 		return f.controlled(out, r)
 	case str:
-		switch r {
-		case bel, 0x9c: // BEL and ST
+		f.dropped++
+		switch {
+		case r == bel, r == 0x9c, f.dropped > maxString: // BEL and ST
 			f.state = ground
-		case esc:
+		case r == esc:
 			f.state = strEscape
 		}
 	case strEscape:
-		f.state = str
 		if r == '\\' {
 			f.state = ground
+			break
 		}
+		// Terminals leave a string at any escape; what they showed then is shown here.
+		return f.escaped(out, r)
 	}
 	return out
 }
@@ -92,7 +106,7 @@ func (f *Filter) plain(out []byte, r rune) []byte {
 	case r == 0x9b: // CSI
 		f.begin()
 	case r == 0x90, r == 0x98, r == 0x9d, r == 0x9e, r == 0x9f: // DCS SOS OSC PM APC
-		f.state = str
+		f.state, f.dropped = str, 0
 	case r < 0x20, r >= 0x7f && r < 0xa0, unicode.Is(unicode.Bidi_Control, r):
 	default:
 		return utf8.AppendRune(out, r)
@@ -111,7 +125,7 @@ func (f *Filter) escaped(out []byte, r rune) []byte {
 	case '[':
 		f.begin()
 	case ']', 'P', 'X', '^', '_':
-		f.state = str
+		f.state, f.dropped = str, 0
 	case esc:
 		f.state = escape
 	case '7', '8', 'D', 'E', 'M': // save and restore the cursor, index, next line, reverse index
@@ -152,7 +166,8 @@ func (f *Filter) controlled(out []byte, r rune) []byte {
 	}
 	f.state = ground
 	switch {
-	case f.odd:
+	case f.odd, r == 'J' && string(f.params) == "3", r == 'T' && bytes.ContainsRune(f.params, ';'):
+		// Odd ones, erasing what was scrolled away, and xterm's highlight tracking.
 	case f.private && (r == 'h' || r == 'l') && f.harmless():
 		out = append(out, esc, '[', '?')
 		return append(append(out, f.params...), byte(r))

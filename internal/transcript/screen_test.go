@@ -34,6 +34,10 @@ func TestREC3_WhatDrawsOnAScreenPassesAndWhatActsBeyondItDoesNot(t *testing.T) {
 		"\x1b[" + strings.Repeat("1;", 60) + "mx": "x",
 		"\x1b\x1b[1mx":                            "\x1b[1mx",
 		"\x1b[31\x1b[32mx":                        "\x1b[32mx",
+		"a\x1b]0;t\x1b[1mb\x1b]0;t\x18c":          "a\x1b[1mbc",
+		"a\x1b[1\x1ab\x1bP\x1b\x1b]52;c;x\ac":     "abc",
+		"\x1b[3J\x1b[1;2;3;4;5Tx":                 "x",
+		"a\x1b]" + strings.Repeat("x", 70_000):    "a" + strings.Repeat("x", 70_000-64<<10-1),
 	} {
 		if got := string((&transcript.Filter{}).Write([]byte(in))); got != want {
 			t.Errorf("%q gives %q, want %q", in, got, want)
