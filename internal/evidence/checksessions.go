@@ -86,7 +86,7 @@ func (c *checker) session(ctx context.Context, name string) error {
 		for _, head := range status.Head {
 			if head.Session == name {
 				expect.Heads = []record.Head{{Session: name, Sequence: head.Sequence, Hash: head.Hash, Complete: head.Complete}}
-				expect.Head, sealed = &expect.Heads[0], head.Sealed
+				sealed = head.Sealed
 			}
 		}
 	}

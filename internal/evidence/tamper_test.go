@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -326,18 +327,14 @@ func TestAnEncryptedRecordingIsCheckedByItsBytesAndWithAnIdentityByItsContents(t
 func TestOldRecordingsAreEvidenceToo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	var out bytes.Buffer
-	writer, err := record.NewFileWriter(&out, record.Start{Session: "0190", RequestUID: "6f1f", User: "bob", Target: "orders", Protocol: "postgres"}, w.now())
-	if err == nil {
-		_, err = writer.Append(record.Event{Type: record.EventEnd, End: &record.End{}})
-	}
+	old, err := os.ReadFile("testdata/session-0.2.rec")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.put(t, store.Name{Session: "0190", Kind: store.KindLegacy}.String(), out.Bytes())
-	head := writer.Head()
-	w.Request.Status.Recording.Head = append(w.Request.Status.Recording.Head,
-		v1alpha1.RecordingHead{Session: "0190", Sequence: head.Sequence, Hash: head.Hash, Complete: true})
+	w.put(t, store.Name{Session: "0190", Kind: store.KindLegacy}.String(), old)
+	w.Request.Status.Recording.Head = append(w.Request.Status.Recording.Head, v1alpha1.RecordingHead{
+		Session: "0190", Sequence: 2, Hash: "ebdf23bb2d53e760b18f12e7a4babf2126c194d3d55e8e5dc432ca94ab49b2af", Complete: true,
+	})
 	result := check(t, open(t, w.bundle(t)), trusted())
 	if result.Level() != evidence.Gap || !strings.Contains(said(result, evidence.Gap), "session 0190: nothing of it is signed") {
 		t.Errorf("%s\n%s", said(result, evidence.Failed), said(result, evidence.Gap))

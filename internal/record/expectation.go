@@ -2,7 +2,6 @@ package record
 
 import (
 	"crypto/ed25519"
-	"slices"
 	"time"
 
 	"filippo.io/age"
@@ -17,8 +16,6 @@ type Expectation struct {
 	// a recording that was cut looks like one whose proxy died there, and one that was
 	// written anew looks true.
 	Heads []Head
-	// Head is the one of a recording of one file.
-	Head *Head
 	// Seals are signatures that were kept elsewhere, as in the request's status.
 	Seals []Signature
 	// Keys that may have signed, public. Without them signatures are compared with the
@@ -27,14 +24,6 @@ type Expectation struct {
 	// Identities that open encrypted events. Without them the segments of an encrypted
 	// recording are checked, but not its events.
 	Identities []age.Identity
-}
-
-// heads are those that were reported of the session.
-func (e Expectation) heads() []Head {
-	if e.Head != nil {
-		return append(slices.Clip(e.Heads), *e.Head)
-	}
-	return e.Heads
 }
 
 // Summary is what a verified recording holds.

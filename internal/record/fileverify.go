@@ -6,11 +6,11 @@ import (
 	"io"
 )
 
-// VerifyFile reads a whole recording and checks it. The error is nil for a complete one
+// verifyFile reads a whole recording and checks it. The error is nil for a complete one
 // that agrees, an *IncompleteError for an unfinished one that agrees, and a
 // *CorruptError that says where anything else begins. The summary holds what was
 // read until then.
-func VerifyFile(in io.Reader, expect Expectation) (Summary, error) {
+func verifyFile(in io.Reader, expect Expectation) (Summary, error) {
 	var summary Summary
 	reader, err := NewFileReader(in)
 	if err != nil {
@@ -30,7 +30,7 @@ func VerifyFile(in io.Reader, expect Expectation) (Summary, error) {
 		}
 		summary.take(event)
 		summary.Head = reader.Head()
-		for _, head := range expect.heads() {
+		for _, head := range expect.Heads {
 			if head.Sequence != event.Sequence {
 				continue
 			}
@@ -71,7 +71,7 @@ func (e Expectation) missing(summary Summary, err error) error {
 	if !ended {
 		return err
 	}
-	for _, head := range e.heads() {
+	for _, head := range e.Heads {
 		if summary.Head.Sequence < head.Sequence || head.Complete && !summary.Head.Complete {
 			return &CorruptError{
 				Kind: Truncate, Line: summary.Head.Sequence + 2, Event: summary.Head.Sequence + 1,

@@ -10,11 +10,8 @@ import (
 // Version of the format that Writer writes: a folder of segments.
 const Version = "1.0"
 
-// fileVersion is the newest of those before, which were one file per session.
-const fileVersion = "0.2"
-
-// fileVersions are those of one file that are read.
-var fileVersions = []string{"0.1", fileVersion}
+// fileVersions are those before, which were one file per session.
+var fileVersions = []string{"0.1", "0.2"}
 
 const (
 	formatName = "sallyport-recording"

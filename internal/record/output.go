@@ -40,29 +40,11 @@ const (
 	MaxBlockColumns = 256
 )
 
-// blockEncoder compresses blocks of all sessions of the process; its window is no larger
-// than a block.
-var blockEncoder = sync.OnceValues(func() (*zstd.Encoder, error) {
-	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(MaxBlock),
-		zstd.WithEncoderCRC(false), zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true))
-})
-
+// blockDecoder is for blocks of the formats before 1.0.
 var blockDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxBlock),
 		zstd.WithDecoderMaxWindow(MaxBlock), zstd.WithDecoderLowmem(true))
 })
-
-// Compress appends a block's data to dst.
-func Compress(dst, block []byte) ([]byte, error) {
-	if len(block) > MaxBlock {
-		return dst, fmt.Errorf("a block of %d bytes, more than %d", len(block), MaxBlock)
-	}
-	e, err := blockEncoder()
-	if err != nil {
-		return dst, fmt.Errorf("compress output: %w", err)
-	}
-	return e.EncodeAll(block, dst), nil
-}
 
 // Messages is the block, of whichever format.
 func (o *Output) Messages() ([]byte, error) {

@@ -18,6 +18,20 @@ import (
 	"github.com/sallyport/sallyport/internal/record/store"
 )
 
+func clock() func() time.Time {
+	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	return func() time.Time {
+		now = now.Add(time.Millisecond)
+		return now
+	}
+}
+
+var start = record.Start{
+	Session: "0195-session", RequestUID: "6f1f7a52-request", Request: "pay-1423", Namespace: "team-payments",
+	Task: "PAY-1423", User: "bob", Proof: "key SHA256:abc", Remote: "10.0.0.7:51234", Target: "orders",
+	Protocol: "postgres", Attributes: map[string]string{"database": "orders", "application_name": "psql"},
+}
+
 // The manager's key, and the identity of a recipient, of the tests.
 var (
 	signer   = ed25519.NewKeyFromSeed([]byte("a seed of thirty-two bytes here."))

@@ -2,7 +2,6 @@ package record
 
 import (
 	"iter"
-	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -120,22 +119,6 @@ func bounded(event Event) Event {
 		hold := *event.Hold
 		hold.Message = clip(hold.Message, maxMessage)
 		event.Hold = &hold
-	case event.Verdict != nil:
-		verdict := *event.Verdict
-		verdict.Message = clip(verdict.Message, maxMessage)
-		event.Verdict = &verdict
-	case event.Result != nil:
-		result := *event.Result
-		result.Tag, result.Error = clip(result.Tag, maxAttribute), clip(result.Error, maxMessage)
-		result.Masked = boundedCounts(result.Masked)
-		event.Result = &result
-	case event.Output != nil && len(event.Output.Columns) > 0:
-		output := *event.Output
-		output.Columns = slices.Clone(output.Columns)
-		for i := range output.Columns {
-			output.Columns[i].Name = clip(output.Columns[i].Name, maxColumn)
-		}
-		event.Output = &output
 	case event.File != nil:
 		file := *event.File
 		file.Path, file.Op = clip(file.Path, maxPath), clip(file.Op, maxAttribute)
@@ -146,19 +129,6 @@ func bounded(event Event) Event {
 		event.End = &end
 	}
 	return event
-}
-
-func boundedCounts(counts map[string]int64) map[string]int64 {
-	if len(counts) == 0 {
-		return nil
-	}
-	kept := make(map[string]int64, len(counts))
-	for _, reason := range slices.Sorted(maps.Keys(counts)) {
-		if len(kept) < maxCounts {
-			kept[clip(reason, maxAttribute)] += counts[reason]
-		}
-	}
-	return kept
 }
 
 func boundedStart(start Start) Start {

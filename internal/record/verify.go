@@ -73,7 +73,7 @@ func (v *verification) segment(s *segment) error {
 
 // unread compares the heads that can be told without a segment's events.
 func (v *verification) unread(s *segment) {
-	for _, reported := range v.expect.heads() {
+	for _, reported := range v.expect.Heads {
 		if reported.Sequence == s.last && reported.Hash == sum(openDomain, s.hash[:], nil).String() {
 			v.checked[s.last] = true
 		}
@@ -84,11 +84,11 @@ func (v *verification) unread(s *segment) {
 func (v *verification) event(event Event) error {
 	v.summary.Read = true
 	v.summary.take(event)
-	if !slices.ContainsFunc(v.expect.heads(), func(h Head) bool { return h.Sequence == event.Sequence }) {
+	if !slices.ContainsFunc(v.expect.Heads, func(h Head) bool { return h.Sequence == event.Sequence }) {
 		return nil
 	}
 	head, sealed := v.reader.Head(), v.reader.sealedHead()
-	for _, reported := range v.expect.heads() {
+	for _, reported := range v.expect.Heads {
 		switch {
 		case reported.Sequence != event.Sequence:
 		case reported.Hash == head.Hash || reported.Hash == sealed:
@@ -114,7 +114,7 @@ func (v *verification) ended(err error) error {
 	if now := v.reader.now; now != nil && now.open {
 		missing.Kind, missing.Offset = Truncate, int64(now.place(v.reader.at))
 	}
-	for _, reported := range v.expect.heads() {
+	for _, reported := range v.expect.Heads {
 		if reported.Sequence > head.Sequence || reported.Complete && !head.Complete {
 			missing.Reason = fmt.Sprintf("it ends after %d events, but %d were reported: events were lost or removed", head.Sequence, reported.Sequence)
 			return missing
@@ -139,7 +139,7 @@ func (v *verification) file() (Summary, error) {
 		return Summary{}, err
 	}
 	v.expect.Session = v.reader.objects.session
-	summary, err := VerifyFile(f.in, v.expect)
+	summary, err := verifyFile(f.in, v.expect)
 	summary.Read = true
 	return summary, errors.Join(err, f.close())
 }
