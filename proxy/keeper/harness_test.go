@@ -200,6 +200,4 @@ func stall(ctx context.Context, _ string) error {
 	return ctx.Err()
 }
 
-func isSignature(name string) bool { return strings.HasSuffix(name, ".sig") }
-
 func text(size int) string { return fmt.Sprintf("SELECT '%s'", strings.Repeat("x", size)) }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,8 +15,9 @@ import (
 	"github.com/sallyport/sallyport/internal/record/store"
 )
 
-// queue is the segments that wait for the store, and those that are on their way. The
-// keeper's mu guards it.
+// queue is the segments that wait for the store, and those that are on their way: of each
+// recording one at a time, so that no store ever has a recording with a gap. The keeper's
+// mu guards it.
 type queue struct {
 	waiting []*item
 	// pending are all that are not stored, in the order in which they came.
@@ -59,21 +61,25 @@ func (q *queue) add(r *recording, sealed record.Sealed, now time.Time) {
 	q.work.Signal()
 }
 
+// next is the first segment that may go, or nil.
 func (q *queue) next() *item {
-	i := q.waiting[0]
-	q.waiting[0] = nil
-	q.waiting = q.waiting[1:]
+	at := slices.IndexFunc(q.waiting, func(i *item) bool { return !i.recording.storing })
+	if at < 0 {
+		return nil
+	}
+	i := q.waiting[at]
+	q.waiting = slices.Delete(q.waiting, at, at+1)
+	i.recording.storing = true
 	return i
 }
 
 func (q *queue) remove(i *item) {
-	for at, other := range q.pending {
-		if other == i {
-			q.pending = append(q.pending[:at:at], q.pending[at+1:]...)
-			break
-		}
+	if at := slices.Index(q.pending, i); at >= 0 {
+		q.pending = slices.Delete(q.pending, at, at+1)
 	}
 	q.count(-len(i.Content))
+	i.recording.storing = false
+	q.work.Signal()
 }
 
 func (q *queue) count(bytes int) {
@@ -85,15 +91,16 @@ func (q *queue) count(bytes int) {
 func (k *Keeper) work() {
 	for {
 		k.mu.Lock()
-		for len(k.queue.waiting) == 0 && !k.closed {
+		next := k.queue.next()
+		for next == nil && !k.closed {
 			k.queue.work.Wait()
+			next = k.queue.next()
 		}
-		if k.closed {
-			k.mu.Unlock()
+		closed := k.closed
+		k.mu.Unlock()
+		if closed {
 			return
 		}
-		next := k.queue.next()
-		k.mu.Unlock()
 		k.keep(next)
 	}
 }
@@ -120,7 +127,7 @@ func (k *Keeper) keep(i *item) {
 			k.mu.Unlock()
 		}
 		if errors.Is(err, fs.ErrExist) {
-			k.refused(i)
+			k.refused(i.recording)
 			return
 		}
 		if !sleep(k.context, pause/2+rand.N(pause/2)) { //nolint:gosec // jitter, not a secret
@@ -135,7 +142,7 @@ func final(err error) bool {
 }
 
 func (k *Keeper) put(name string, content []byte) error {
-	ctx, cancel := context.WithTimeout(k.context, min(attemptTimeout, k.options.Patience))
+	ctx, cancel := context.WithTimeout(k.context, min(attemptTimeout, k.options.Patience/3))
 	defer cancel()
 	if err := k.options.At(PointStore); err != nil {
 		return err
@@ -153,47 +160,37 @@ func (k *Keeper) stored(i *item) {
 	k.mu.Lock()
 	k.queue.remove(i)
 	k.broken = nil
-	done := i.recording.advance(kept{i.Statement, i.Journal})
-	if newest := i.recording.newest; newest != nil && k.options.Seal == nil {
-		done = append(done, *newest)
-		i.recording.newest = nil
+	r, segment := i.recording, kept{i.Statement, i.Journal}
+	r.stored = i.Segment
+	var done []kept
+	if r.newest != nil {
+		done = append(done, *r.newest)
+	}
+	if r.newest = &segment; k.options.Seal == nil {
+		r.newest, done = nil, append(done, segment)
 	}
 	k.mu.Unlock()
 	k.drop(done...)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.forget(i.recording)
+	k.forget(r)
 	k.broadcast()
 	k.wakeSigner()
 }
 
-// advance takes a segment that is stored, and returns those that are no longer needed in
-// the spool. The keeper's mu is held.
-func (r *recording) advance(stored kept) (done []kept) {
-	if r.early == nil {
-		r.early = map[int]kept{}
-	}
-	r.early[stored.statement.Segment] = stored
-	for {
-		next, ok := r.early[r.stored+1]
-		if !ok {
-			return done
-		}
-		delete(r.early, r.stored+1)
-		r.stored++
-		if r.newest != nil {
-			done = append(done, *r.newest)
-		}
-		r.newest = &next
-	}
-}
-
-// refused gives up a segment in whose place something else lies. Its file stays in the
-// spool, and so do those of the segments after it.
-func (k *Keeper) refused(i *item) {
+// refused gives up a recording in whose place something else lies: what was not stored of
+// it stays in the spool.
+func (k *Keeper) refused(r *recording) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.queue.remove(i)
+	for _, i := range slices.Clone(k.queue.pending) {
+		if i.recording == r {
+			k.queue.remove(i)
+		}
+	}
+	k.queue.waiting = slices.DeleteFunc(k.queue.waiting, func(i *item) bool { return i.recording == r })
+	r.refused, r.sealed = true, r.stored
+	k.forget(r)
 	k.broadcast()
 }
 

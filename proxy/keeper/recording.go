@@ -30,12 +30,12 @@ type recording struct {
 	// signed is the newest segment that the manager has signed.
 	signed atomic.Pointer[record.Signature]
 
-	// The keeper's mu guards the rest. sealed segments were handed over; stored are those
-	// up to which none is missing in the store.
+	// The keeper's mu guards the rest. sealed segments were handed over, stored of them are
+	// in the store; storing says that the next is on its way.
 	sealed, stored int
-	ended          bool
-	// early are stored before one that comes before them.
-	early map[int]kept
+	storing, ended bool
+	// refused says that something else lies where the next would go.
+	refused bool
 	// newest of the stored ones, if it is to be signed.
 	newest *kept
 }
@@ -179,8 +179,13 @@ func (r *recording) take(sealed record.Sealed) {
 	err := k.options.At(PointQueued)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if err != nil {
+	switch {
+	case err != nil:
+		// What comes after it would leave a gap.
+		r.refused = true
 		k.fail(err)
+		return
+	case r.refused:
 		return
 	}
 	k.queue.add(r, sealed, k.options.Now())
