@@ -90,7 +90,7 @@ func encodeSealed(all []SealedHead, session string) *controlpb.Sealed {
 	for _, s := range all {
 		if s.Session == session {
 			return &controlpb.Sealed{
-				Segment: int32(s.Segment), Sequence: s.Sequence, Hash: s.Hash, Key: s.Key, Signature: s.Signature, //nolint:gosec // eight digits at most
+				Segment: int32(s.Segment), Sequence: s.Sequence, Hash: s.Hash, Key: s.Key, Signature: s.Signature,
 			}
 		}
 	}

@@ -88,8 +88,7 @@ func TestAManagerThatIsAwayDelaysSignaturesAndNothingElse(t *testing.T) {
 	t.Parallel()
 	var away atomic.Bool
 	away.Store(true)
-	var w *world
-	w = newWorld(t, grant.Recording{}, func(o *Options) {
+	w := newWorld(t, grant.Recording{}, func(o *Options) {
 		sign := o.Seal
 		o.Seal = func(ctx context.Context, s []record.Statement) ([]record.Signature, error) {
 			if away.Load() {

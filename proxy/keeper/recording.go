@@ -65,11 +65,8 @@ func (r *recording) Append(events ...record.Event) error {
 // happened says that an event tells of what has happened already, and keeps nothing
 // waiting until it is settled.
 func happened(kind record.EventType) bool {
-	switch kind {
-	case record.EventResult, record.EventOutput, record.EventTerminal, record.EventNotice, record.EventEnd:
-		return true
-	}
-	return false
+	return kind == record.EventResult || kind == record.EventOutput || kind == record.EventTerminal ||
+		kind == record.EventNotice || kind == record.EventEnd
 }
 
 // AppendOperation implements session.Recording.

@@ -19,7 +19,7 @@ func (l loss) String() string {
 		return ""
 	}
 	// In powers of two: each change is a write of the request's status.
-	atLeast := int64(1) << (bits.Len64(uint64(l.events)) - 1) //nolint:gosec // it counts up from 0
+	atLeast := int64(1) << (bits.Len64(uint64(l.events)) - 1)
 	return fmt.Sprintf("since %s at least %d events: %v", l.since.UTC().Format(time.RFC3339), atLeast, l.why)
 }
 

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
@@ -74,13 +75,8 @@ func (n *snapshot) decide(operation *Operation, facts policy.SessionContext) (po
 // does.
 func (n *snapshot) gating(matched []string) (v1alpha1.Rule, bool) {
 	for _, rule := range n.state.Grant.Policy.Rules {
-		if rule.Effect != v1alpha1.EffectHoldCommit {
-			continue
-		}
-		for _, name := range matched {
-			if name == rule.Name {
-				return rule, true
-			}
+		if rule.Effect == v1alpha1.EffectHoldCommit && slices.Contains(matched, rule.Name) {
+			return rule, true
 		}
 	}
 	return v1alpha1.Rule{}, false

@@ -118,7 +118,7 @@ func newSetup(t *testing.T, how grant.Recording) setup {
 	}
 	spec.Recording.Durability = how.Durability
 	state := sessiontest.Granted(spec, &grant.PostgresUpstream{
-		Host: target.Host, Addresses: []string{target.Host}, Port: int32(target.Port), //nolint:gosec // a port
+		Host: target.Host, Addresses: []string{target.Host}, Port: int32(target.Port),
 		TLSMode: v1alpha1.PostgresTLSDisable, Database: "orders", User: taskRole, Password: taskPassword,
 	})(sessiontest.Key{})
 	state.Recording = how

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -39,7 +40,7 @@ func (c *Client) Places(ctx context.Context, session string, first, count int) (
 		return control.Places{}, err
 	}
 	answer, err := controlpb.NewControlClient(connection.grpc).Places(ctx, &controlpb.PlacesRequest{
-		Session: session, First: int32(first), Count: int32(count), //nolint:gosec // eight digits at most
+		Session: session, First: int32(first), Count: int32(count),
 	})
 	if err != nil {
 		return control.Places{}, recordingError("say where to record", err)
@@ -48,8 +49,7 @@ func (c *Client) Places(ctx context.Context, session string, first, count int) (
 }
 
 func recordingError(what string, err error) error {
-	switch status.Code(err) {
-	case codes.FailedPrecondition, codes.InvalidArgument, codes.Unimplemented:
+	if slices.Contains([]codes.Code{codes.FailedPrecondition, codes.InvalidArgument, codes.Unimplemented}, status.Code(err)) {
 		return fmt.Errorf("ask the manager to %s: %w: %s", what, control.ErrSealRefused, status.Convert(err).Message())
 	}
 	return fmt.Errorf("ask the manager to %s: %w", what, err)
