@@ -1,5 +1,5 @@
-// Package record is the recording of a session: an append-only log of events,
-// chained by hash. The format is specified in docs/recording-format.md.
+// Package record is the recording of a session: an append-only log of events, in
+// segments that are chained by hash, and signed. The format is specified in docs/recording-format.md.
 package record
 
 import "time"

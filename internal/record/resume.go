@@ -29,23 +29,22 @@ func Resume(spool string, recipients []age.Recipient) ([]Sealed, error) {
 	}
 	var found []Sealed
 	var failures []error
-	for _, entry := range entries { // sorted
-		path := filepath.Join(spool, entry.Name())
-		switch name := entry.Name(); {
-		case !strings.HasPrefix(name, journalPrefix) || !entry.Type().IsRegular():
-		case strings.HasSuffix(name, temporarySuffix):
-			// A journal of the same name, sorted before it, may have used that one up.
-			if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-				failures = append(failures, err)
-			}
-		default:
-			sealed, err := resume(path, recipients)
-			if err != nil {
-				failures = append(failures, fmt.Errorf("resume %s: %w", path, err))
-			}
-			if sealed.Segment > 0 {
-				found = append(found, sealed)
-			}
+	for _, entry := range entries {
+		if name := entry.Name(); strings.HasPrefix(name, journalPrefix) && strings.HasSuffix(name, temporarySuffix) {
+			failures = append(failures, os.Remove(filepath.Join(spool, name)))
+		}
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if !strings.HasPrefix(name, journalPrefix) || strings.HasSuffix(name, temporarySuffix) || !entry.Type().IsRegular() {
+			continue
+		}
+		sealed, err := resume(filepath.Join(spool, name), recipients)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("resume %s: %w", filepath.Join(spool, name), err))
+		}
+		if sealed.Segment > 0 {
+			found = append(found, sealed)
 		}
 	}
 	slices.SortFunc(found, func(a, b Sealed) int { return a.Segment - b.Segment })

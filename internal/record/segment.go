@@ -45,7 +45,7 @@ func (w *Writer) seal() error {
 	}
 	// Also where the spool is full: the store may not be.
 	w.segment, w.previous = sealed.Segment, segmentHash(sealed.Content)
-	w.frames = w.frames[:0]
+	w.shrink()
 	if spare := w.journal.path + temporarySuffix; kept == swapped {
 		w.journal.path, w.spare = spare, w.journal
 	} else {
@@ -55,6 +55,18 @@ func (w *Writer) seal() error {
 	w.reopen()
 	w.options.Sealed(sealed)
 	return errors.Join(err, w.options.At(PointSealed))
+}
+
+// mostKept is the room that a session keeps for the next segment's frames, and for a line.
+const mostKept = 512 << 10
+
+func (w *Writer) shrink() {
+	if w.frames = w.frames[:0]; cap(w.frames) > mostKept {
+		w.frames = nil
+	}
+	if cap(w.encoder.line) > mostKept/8 {
+		w.encoder.line = nil
+	}
 }
 
 // discard removes a journal of no events.
@@ -118,7 +130,7 @@ func writeSealed(path string, sealed Sealed, durable bool, at func(Point) error)
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, journalMode)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, journalMode)
 	if err != nil {
 		return err
 	}

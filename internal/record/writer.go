@@ -81,7 +81,8 @@ func NewWriter(options Options) (*Writer, error) {
 	w.reopen()
 	start := boundedStart(options.Start)
 	if err := w.Append(Event{Type: EventStart, Start: &start}); err != nil {
-		return nil, errors.Join(err, w.Close())
+		_ = w.Close() // it says the same again
+		return nil, err
 	}
 	return w, nil
 }
