@@ -133,7 +133,7 @@ func TestREC3_JSONLinesHoldTheSameAndNothingThatATerminalObeys(t *testing.T) {
 		if got.Output != nil {
 			got.Output.Block = got.Attachment
 		}
-		got.Event.Sequence, got.Event.Time = 0, time.Time{}
+		got.Sequence, got.Time = 0, time.Time{}
 		if diff := cmp.Diff(want, got.Event); diff != "" {
 			t.Error(diff)
 		}

@@ -3,6 +3,7 @@ package search
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,15 +49,8 @@ func (q *Query) operation(o *transcript.Operation) bool {
 }
 
 func (q *Query) statement(o *transcript.Operation) bool {
-	if q.text(o.Text) || o.Result != nil && q.text(o.Result.Error) || o.Verdict != nil && q.text(o.Verdict.Message) {
-		return true
-	}
-	for _, value := range o.Values {
-		if q.text(value) {
-			return true
-		}
-	}
-	return false
+	return q.text(o.Text) || o.Result != nil && q.text(o.Result.Error) || o.Verdict != nil && q.text(o.Verdict.Message) ||
+		slices.ContainsFunc(o.Values, q.text)
 }
 
 func (q *Query) text(text string) bool {
