@@ -66,6 +66,8 @@ const (
 	maxQueued = 16 << 20
 	// workers store at the same time.
 	workers = 4
+	// leastRoom is what a session needs of its volume's quota to begin, in bytes.
+	leastRoom = 1 << 20
 	// lookEvery is how often segments are looked at for their age.
 	lookEvery = 250 * time.Millisecond
 )
@@ -119,6 +121,8 @@ type destination struct {
 	spool      string
 	age        time.Duration
 	recipients []age.Recipient
+	// room says no to a session that a volume has no room for; nil has.
+	room func(ctx context.Context, bytes int64) error
 }
 
 // New makes a keeper, which Start starts.
@@ -211,6 +215,11 @@ func (k *Keeper) Begin(start record.Start) (session.Recording, error) {
 		return nil, errNotStarted
 	case broken != nil:
 		return nil, broken
+	}
+	if to.room != nil {
+		if err := to.room(k.context, leastRoom); err != nil {
+			return nil, fmt.Errorf("begin a recording: %w", err)
+		}
 	}
 	r := &recording{keeper: k, session: start.Session, folder: filepath.Join(to.spool, start.Session), how: to.how}
 	writer, err := record.NewWriter(record.Options{

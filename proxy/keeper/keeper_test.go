@@ -355,6 +355,20 @@ func TestSettingsThatCannotBeObeyedAreRefused(t *testing.T) {
 	}
 }
 
+func TestATaskThatHasUsedUpItsQuotaBeginsNoSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, grant.Recording{}, func(o *Options) { o.Quota = leastRoom + 64<<10 })
+	r := w.begin(t, "s-1")
+	if err := r.Append(record.Event{Type: record.EventOutput, Output: &record.Output{Operation: 1, Block: incompressible(t, record.MaxBlock)}}); err != nil {
+		t.Fatal(err)
+	}
+	finish(t, r)
+	w.flush(t)
+	if _, err := w.Begin(record.Start{Session: "s-2", RequestUID: requestUID}); !errors.Is(err, store.ErrQuota) {
+		t.Error(err)
+	}
+}
+
 func TestABucketsPlacesAreAskedForAheadAndAgainWhenTheyExpire(t *testing.T) {
 	t.Parallel()
 	var asked []string

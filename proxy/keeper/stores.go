@@ -69,7 +69,7 @@ func (o Options) volume(to *destination) error {
 	if err != nil {
 		return err
 	}
-	to.store, to.age = opened, cmp.Or(o.Age, volumeAge)
+	to.store, to.age, to.room = opened, cmp.Or(o.Age, volumeAge), opened.Room
 	// In the clear only what the volume may hold in the clear.
 	if len(to.recipients) == 0 {
 		to.spool = opened.Spool()

@@ -71,7 +71,7 @@ func (t Timing) withDefaults() Timing {
 	set(&t.Read, 4*time.Second)
 	set(&t.Hold, 15*time.Second)
 	set(&t.Silence, time.Minute)
-	set(&t.Drain, 5*time.Second)
+	set(&t.Drain, 10*time.Second)
 	set(&t.Lifetime, 30*time.Minute)
 	set(&t.ReviewCache, 10*time.Second)
 	return t
