@@ -2,9 +2,10 @@
 # Runs the end-to-end tests: hack/e2e.sh GOTESTSUM [go test flags]. Brings up an
 # embedded cluster named e2e with Sallyport on it, and takes it down again unless
 # SALLYPORT_E2E_KEEP=1; with SALLYPORT_E2E_CLUSTER=existing it takes the cluster of KUBECONFIG,
-# with Sallyport and the image sallyport.local/e2e-client:dev on it. The environment then
-# gives what hack/cluster would: KUBEBUILDER_ASSETS (where kubectl is), PG_*, and
-# SALLYPORT_CLUSTER_COMMAND, a program with its verbs user, postgres and exec.
+# with Sallyport (as in test/e2e/installation) and the image sallyport.local/e2e-client:dev
+# on it. The environment then gives what hack/cluster would: KUBEBUILDER_ASSETS (where
+# kubectl is), PG_*, and SALLYPORT_CLUSTER_COMMAND, a program with its verbs user, postgres
+# and exec.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 gotestsum=$1
@@ -21,7 +22,7 @@ if [[ ${SALLYPORT_E2E_CLUSTER:-} != existing ]]; then
 	}
 	trap down EXIT
 	hack/cluster/cluster.sh postgres start --name $cluster
-	hack/install.sh $cluster
+	SALLYPORT_OVERLAY=test/e2e/installation hack/install.sh $cluster
 	# What the tests run in pods.
 	CGO_ENABLED=0 go build -trimpath -o dist/e2e-client ./test/e2e/client
 	hack/images/images.sh build --name sallyport.local/e2e-client:dev --output dist/e2e-client.tar --file dist/e2e-client:/client
@@ -33,4 +34,7 @@ if [[ ${SALLYPORT_E2E_CLUSTER:-} != existing ]]; then
 	export SALLYPORT_CLUSTER_COMMAND="$PWD/hack/cluster/cluster.sh"
 fi
 export SALLYPORT_BIN="$PWD/bin"
+# The S3 server of those who record to a bucket.
+VERSITYGW=$(hack/s3/build.sh)
+export VERSITYGW
 "$gotestsum" --format testname --jsonfile dist/e2e.json -- -count=1 -timeout 40m -parallel 4 "$@" ./test/e2e/...

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs Sallyport: hack/install.sh CLUSTER for an embedded cluster, or without a name
 # on the cluster of KUBECONFIG, whose nodes must be able to pull sallyport.local/*:dev (with
-# kind: kind load image-archive dist/*.tar).
+# kind: kind load image-archive dist/*.tar). SALLYPORT_OVERLAY is the overlay, in place of
+# config/default.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,7 +15,7 @@ if [[ -n ${1:-} ]]; then
 	PATH=$KUBEBUILDER_ASSETS:$PATH
 fi
 
-kubectl apply --server-side --force-conflicts -k config/default
+kubectl apply --server-side --force-conflicts -k "${SALLYPORT_OVERLAY:-config/default}"
 # An image that was built again has the same name: what runs has to be told.
 images=$(cat dist/manager.tar dist/reader.tar dist/proxy.tar | sha256sum | cut -c 1-16)
 for what in sallyport-system/sallyport-manager sallyport-proxies/sallyport-reader; do

@@ -40,11 +40,22 @@ func (c *Cluster) ScaleManagers(t testing.TB, replicas int) {
 	})
 }
 
-// KillProxy kills the process of a task's proxy: no goodbye.
+// KillProxy kills the process of a task's proxy, no goodbye, and waits until the kubelet
+// has started it again in the same pod.
 func (k *Task) KillProxy(t testing.TB) {
 	t.Helper()
-	// Its recordings are mounted from a folder of the request's UID.
-	k.Domain.inside(t, "for p in $(pgrep -x proxy); do if grep -q "+k.UID+" /proc/$p/mountinfo; then kill -9 $p; fi; done")
+	pod := k.Pod(t)
+	// Its spool is mounted from a folder of the pod's UID.
+	k.Domain.inside(t, "for p in $(pgrep -x proxy); do if grep -q "+string(pod.UID)+" /proc/$p/mountinfo; then kill -9 $p; fi; done")
+	restarts := pod.Status.ContainerStatuses[0].RestartCount
+	Eventually(t, Patience, "the container again", func() (bool, string) {
+		now := k.Pod(t)
+		if now == nil || now.UID != pod.UID {
+			return false, "another pod, or none"
+		}
+		container := now.Status.ContainerStatuses[0]
+		return container.RestartCount > restarts && container.Ready, fmt.Sprintf("%+v", container)
+	})
 }
 
 // inside runs a shell command in the namespaces of the embedded cluster.
