@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 	"time"
+
+	"filippo.io/age"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/grant"
@@ -19,11 +22,24 @@ type place struct {
 	how  grant.Recording
 }
 
+// reader is who may read what is encrypted.
+var reader = sync.OnceValues(age.GenerateX25519Identity)
+
 var places = []place{
+	{"VolumeEncrypted", grant.Recording{Durability: v1alpha1.DurabilityProcess, Recipients: []string{"reader"}}},
 	{"VolumeProcess", grant.Recording{Durability: v1alpha1.DurabilityProcess}},
 	{"VolumeDisk", grant.Recording{Durability: v1alpha1.DurabilityDisk}},
 	{"BucketProcess", grant.Recording{Store: grant.StoreBucket, Durability: v1alpha1.DurabilityProcess}},
 	{"BucketRemote", grant.Recording{Store: grant.StoreBucket, Durability: v1alpha1.DurabilityRemote}},
+}
+
+func identity(t *testing.T) *age.X25519Identity {
+	t.Helper()
+	made, err := reader()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
 }
 
 // points are the steps that a recording passes there, and at which of their times a
@@ -97,7 +113,11 @@ func strikeEverywhere(t *testing.T, fault string, drive func(*testing.T, *proxy)
 		for point, nth := range at.points() {
 			t.Run(fmt.Sprintf("%s/%s", at.name, point), func(t *testing.T) {
 				t.Parallel()
-				s := newSetup(t, at.how)
+				how := at.how
+				if len(how.Recipients) > 0 {
+					how.Recipients = []string{identity(t).Recipient().String()}
+				}
+				s := newSetup(t, how)
 				if at.how.Store == grant.StoreBucket {
 					s.Bucket = newBucket(t).setup
 				}

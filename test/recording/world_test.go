@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/go-logr/logr"
 	"github.com/jackc/pgx/v5"
 
@@ -310,7 +311,7 @@ func recorded(t *testing.T, from store.Reader) map[string]bool {
 	}
 	found := map[string]bool{}
 	for _, id := range sessions {
-		reader, err := record.Open(t.Context(), from, id, record.ReadOptions{})
+		reader, err := record.Open(t.Context(), from, id, record.ReadOptions{Identities: []age.Identity{identity(t)}})
 		for err == nil {
 			var event record.Event
 			if event, err = reader.Next(); err != nil {
