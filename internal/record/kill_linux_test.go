@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -134,5 +135,27 @@ func overfill(t *testing.T, folder string) {
 		if err := os.RemoveAll(options.Spool); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestREC1_AJournalThatLostItsBlocksIsAnErrorNotASignal(t *testing.T) {
+	t.Parallel()
+	spool := t.TempDir()
+	sealed := 0
+	w, err := record.NewWriter(record.Options{Start: start, Spool: spool, Sealed: func(record.Sealed) { sealed++ }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(spool+"/journal-00000001", 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := w.AppendResult(&record.Result{Tag: "SELECT 1"}); err == nil || !strings.Contains(err.Error(), "journal's disk") {
+			t.Error(err)
+		}
+		w.Head()
+	}
+	if err := w.Close(); err == nil || sealed > 0 {
+		t.Errorf("%d sealed, %v", sealed, err)
 	}
 }

@@ -11,15 +11,32 @@ import (
 // frame compresses the open segment's events that are in no frame yet, whole frames of
 // them, so that no event waits for all of a segment; to its end if it is sealed.
 func (w *Writer) frame(end bool) error {
-	return guarded(func() error {
-		events, err := w.journal.events(), error(nil)
-		for rest := len(events) - w.framed; err == nil && (rest >= frameSize || end && rest > 0); rest = len(events) - w.framed {
-			size := min(rest, frameSize)
-			w.frames, err = appendFrame(w.frames, events[w.framed:w.framed+size])
-			w.framed += size
+	size := len(w.journal.events())
+	for size-w.framed >= frameSize || end && size > w.framed {
+		events, err := w.piece(w.framed)
+		if err == nil {
+			w.frames, err = appendFrame(w.frames, events)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		w.framed += len(events)
+	}
+	return nil
+}
+
+// piece is a frame's worth of the open segment's events, copied: a fault within a mapping
+// must not happen within somebody's state. It is valid until the next.
+func (w *Writer) piece(from int) ([]byte, error) {
+	if w.buffer == nil {
+		w.buffer = make([]byte, frameSize)
+	}
+	n := 0
+	err := guarded(func() error {
+		n = copy(w.buffer, w.journal.events()[from:])
+		return nil
 	})
+	return w.buffer[:n], err
 }
 
 // seal closes the open segment, puts it in its journal's place, and hands it over. Only

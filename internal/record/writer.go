@@ -39,8 +39,11 @@ type Writer struct {
 	frames []byte
 	// framed and hashed say how much of the open segment's events are in frames, and in open.
 	framed, hashed int
-	// open is the running hash that Head tells.
+	// open is the running hash that Head tells, told what it told last.
 	open hash.Hash
+	told Head
+	// buffer is for pieces of the open segment.
+	buffer []byte
 
 	sequence int64
 	// segment is the newest that is sealed, previous its hash.
@@ -84,6 +87,7 @@ func NewWriter(options Options) (*Writer, error) {
 		_ = w.Close() // it says the same again
 		return nil, err
 	}
+	w.Head() // there is always one to tell
 	return w, nil
 }
 
@@ -335,21 +339,22 @@ func (w *Writer) Due(now time.Time) bool {
 func (w *Writer) Head() Head {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.journal != nil {
-		err := guarded(func() error {
-			events := w.journal.events()
-			w.open.Write(events[w.hashed:])
-			w.hashed = len(events)
-			return nil
-		})
-		if err != nil && w.failed == nil {
-			_ = w.fail(err)
+	for w.journal != nil && w.hashed < len(w.journal.events()) {
+		events, err := w.piece(w.hashed)
+		if err != nil {
+			if w.failed == nil {
+				_ = w.fail(err)
+			}
+			return w.told
 		}
+		w.open.Write(events)
+		w.hashed += len(events)
 	}
-	return Head{
+	w.told = Head{
 		Session: w.options.Start.Session, Sequence: w.sequence,
 		Hash: hex.EncodeToString(w.open.Sum(nil)), Complete: w.ended,
 	}
+	return w.told
 }
 
 // Close seals what is open, also after a failure, and frees what the writer holds. The
@@ -371,7 +376,7 @@ func (w *Writer) Close() error {
 			_ = w.fail(err)
 		}
 	}
-	w.frames, w.encoder, w.spare = nil, encoder{}, nil
+	w.frames, w.buffer, w.encoder, w.spare = nil, nil, encoder{}, nil
 	if w.failed != nil {
 		return w.failed
 	}
