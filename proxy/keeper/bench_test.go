@@ -37,7 +37,7 @@ func BenchmarkOperation(b *testing.B) {
 	}
 }
 
-func begunSession(b *testing.B, k *Keeper, how grant.Recording) func() {
+func begunSession(b testing.TB, k *Keeper, how grant.Recording) func() {
 	b.Helper()
 	spec := sessiontest.ReadOrders()
 	spec.Recording.Durability = how.Durability
@@ -80,6 +80,18 @@ func begunSession(b *testing.B, k *Keeper, how grant.Recording) func() {
 		if err := s.Result(ctx, record.Result{Operation: admission.Operation, Tag: "SELECT 1", Rows: 1}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestAnOperationMakesNoGarbage(t *testing.T) {
+	k := New(Options{Directory: t.TempDir(), Spool: t.TempDir(), Log: logr.Discard(), Now: time.Now})
+	if err := k.Start(grant.Recording{}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = k.Close(context.Background()) }()
+	// Less than a segment's worth: sealing one may.
+	if allocations := testing.AllocsPerRun(500, begunSession(t, k, grant.Recording{})); allocations > 0 {
+		t.Errorf("%v allocations for one operation", allocations)
 	}
 }
 
