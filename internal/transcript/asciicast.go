@@ -137,12 +137,10 @@ func (c *cast) event(s Step, code, data string) error {
 }
 
 func (c *cast) line(v any) error {
-	encoded, err := json.Marshal(v)
-	if err != nil {
+	if err := writeLine(c.out, v); err != nil {
 		return fmt.Errorf("write the asciicast: %w", err)
 	}
-	_, err = c.out.Write(append(ascii(encoded), '\n'))
-	return err
+	return nil
 }
 
 // marker is what a step beside a terminal is called on a player's timeline.

@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -98,18 +99,35 @@ func (l *line) attach(rows map[int64]*record.Rows, output record.Output) {
 }
 
 func (e *lineExporter) write(l line) error {
-	encoded, err := json.Marshal(l)
-	if err != nil {
+	if err := writeLine(e.out, l); err != nil {
 		return fmt.Errorf("write event %d: %w", l.Sequence, err)
 	}
-	_, err = e.out.Write(append(ascii(encoded), '\n'))
+	return nil
+}
+
+// writeLine writes one line of JSON.
+func writeLine(out *bufio.Writer, v any) error {
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	_, err := out.Write(append(neutral(bytes.TrimSuffix(line.Bytes(), []byte{'\n'})), '\n'))
 	return err
 }
 
-// ascii escapes what a terminal might obey, which in JSON stands in strings alone.
-func ascii(encoded []byte) []byte {
+// neutral escapes what a terminal might obey, which in JSON stands in strings alone.
+func neutral(encoded []byte) []byte {
 	out := make([]byte, 0, len(encoded)+1)
 	for len(encoded) > 0 {
+		if i := bytes.IndexFunc(encoded, func(r rune) bool { return r < ' ' || r > '~' }); i != 0 {
+			if i < 0 {
+				i = len(encoded)
+			}
+			out, encoded = append(out, encoded[:i]...), encoded[i:]
+			continue
+		}
 		r, size := utf8.DecodeRune(encoded)
 		switch {
 		case unicode.IsPrint(r):
