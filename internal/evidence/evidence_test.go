@@ -48,7 +48,7 @@ func TestAReportReadsWell(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden := filepath.Join("testdata", name)
+		golden := filepath.Join("testdata", name+".golden")
 		if os.Getenv("UPDATE_GOLDEN") == "1" {
 			if err := os.WriteFile(golden, got, 0o600); err != nil {
 				t.Fatal(err)
