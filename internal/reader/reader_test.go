@@ -60,6 +60,25 @@ func TestRecordingsAreListedAndRead(t *testing.T) {
 	}
 }
 
+func TestOfAJournalWhatIsWrittenIsSentAndNotTheRoomBehindIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	zeros := strings.Repeat("\x00", 200_000)
+	event := "an event with\x00" + zeros + "zeros\n"
+	w.record(bobs, "s-1/journal-00000001", event+zeros)
+	w.record(bobs, "s-1/00000001.seg", event+zeros)
+	server := w.caller(w.front.client("front-proxy-client"))
+	path := readerapi.Path("shop", "pay-1423") + "?session=s-1&object="
+	for query, want := range map[string]string{
+		"journal-00000001": event, "journal-00000001&offset=3": event[3:], fmt.Sprintf("journal-00000001&offset=%d", len(event)): "",
+		"00000001.seg": event + zeros,
+	} {
+		if code, body := w.get(server, path+query, "alice"); code != http.StatusOK || body != want {
+			t.Errorf("%s: %d, %d bytes, want %d", query, code, len(body), len(want))
+		}
+	}
+}
+
 func TestABucketIsReadAsTheVolumeIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

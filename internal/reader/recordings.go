@@ -77,6 +77,11 @@ func (h *Handler) objects(ctx context.Context, w http.ResponseWriter, recordings
 
 // stream sends a chunk of an object.
 func (h *Handler) stream(ctx context.Context, w http.ResponseWriter, recordings Recordings, what asked, trail *audited, log logr.Logger) {
+	most, err := written(ctx, recordings, what)
+	if err != nil {
+		h.unreadable(w, err, what, log)
+		return
+	}
 	object, err := recordings.Open(ctx, what.object, what.offset)
 	if err != nil {
 		h.unreadable(w, err, what, log)
@@ -88,7 +93,7 @@ func (h *Handler) stream(ctx context.Context, w http.ResponseWriter, recordings 
 		}
 	}()
 	w.Header().Set("Content-Type", "application/octet-stream")
-	sent, err := io.Copy(w, io.LimitReader(object, readerapi.MaxChunk))
+	sent, err := io.Copy(w, io.LimitReader(object, most))
 	log.Info("read a recording", "object", what.object, "offset", what.offset, "bytes", sent)
 	trail.read.Bytes, trail.read.CutShort = sent, err != nil
 	if err != nil {

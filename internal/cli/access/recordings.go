@@ -34,7 +34,7 @@ func (p *plugin) replay() *cobra.Command {
 	f.StringVarP(&o.Output, "output", "o", "", "Output format: text or jsonl.")
 	f.Float64Var(&o.Speed, "speed", replay.SpeedOfSession, "How many times faster than it happened: 0 is at once, 1 as it happened. "+
 		"Without it, terminals are drawn as it happened, and all else is printed at once.")
-	f.Lookup("speed").DefValue = ""
+	f.Lookup("speed").DefValue = "0" // prints no default
 	f.DurationVar(&o.MaxIdle, "max-idle", 0, "Cut longer pauses to this.")
 	f.BoolVar(&o.IdleSkip, "idle-skip", false, "Cut pauses to a second.")
 	f.StringVar(&o.Seek, "seek", "", "Begin at an event (#42), so long after the beginning (2m30s), or at a time (14:05:30, 2026-03-01T14:05:30Z).")

@@ -7,6 +7,8 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -174,6 +176,9 @@ func (s *Source) OpenAll(ctx context.Context, wanted func(*v1alpha1.TaskAccessRe
 	return o, failed, nil
 }
 
+// uid is how Kubernetes writes one (RFC 9562).
+var uid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
 func (s *Source) archive(ctx context.Context, o *Opened, request *v1alpha1.TaskAccessRequest) error {
 	archive, err := OpenArchive(ctx, s.From)
 	if err != nil {
@@ -185,6 +190,9 @@ func (s *Source) archive(ctx context.Context, o *Opened, request *v1alpha1.TaskA
 		if folder.Name == "." {
 			t.Label = s.From
 		}
+		if base := filepath.Base(t.Label); t.UID == "" && uid.MatchString(base) {
+			t.UID = base // as the volume names it
+		}
 		if request != nil {
 			t.Request, t.UID = request, string(request.UID)
 		}
@@ -192,8 +200,8 @@ func (s *Source) archive(ctx context.Context, o *Opened, request *v1alpha1.TaskA
 	}
 	if t := o.Tasks; (request != nil || s.UID != "") && len(t) > 1 {
 		// Of a whole volume, the folder that is named by the request.
-		uid := t[0].UID
-		o.Tasks = slices.DeleteFunc(t, func(t *Task) bool { return t.Label != uid && !strings.HasSuffix(t.Label, "/"+uid) })
+		wanted := t[0].UID
+		o.Tasks = slices.DeleteFunc(t, func(t *Task) bool { return filepath.Base(t.Label) != wanted })
 	}
 	if len(o.Tasks) == 0 {
 		return errors.Join(fmt.Errorf("%s has no recordings of this request", s.From), archive.Close())
