@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -366,19 +365,6 @@ func TestATaskThatHasUsedUpItsQuotaBeginsNoSession(t *testing.T) {
 	w.flush(t)
 	if _, err := w.Begin(record.Start{Session: "s-2", RequestUID: requestUID}); !errors.Is(err, store.ErrQuota) {
 		t.Error(err)
-	}
-}
-
-func TestABucketsPlacesAreAskedForAheadAndAgainWhenTheyExpire(t *testing.T) {
-	t.Parallel()
-	var asked []string
-	b := &bucket{places: func(_ context.Context, id string, first, count int) (control.Places, error) {
-		asked = append(asked, fmt.Sprintf("%s %d+%d", id, first, count))
-		return control.Places{}, errors.New("the manager cannot be reached")
-	}}
-	b.store = newPresigned(time.Now)
-	if err := b.Put(t.Context(), "s-1/00000003.seg", []byte("x")); err == nil || len(asked) != 1 || asked[0] != "s-1 3+64" {
-		t.Error(err, asked)
 	}
 }
 

@@ -2,21 +2,15 @@ package keeper
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"filippo.io/age"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
-	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/grant"
-	"github.com/sallyport/sallyport/internal/record/store"
-	"github.com/sallyport/sallyport/internal/record/store/presigned"
 	"github.com/sallyport/sallyport/internal/record/store/volume"
-	"github.com/sallyport/sallyport/internal/record/store/wire"
 )
 
 // open finds where the settings say that recordings go. Settings that cannot be obeyed
@@ -82,67 +76,11 @@ func (o Options) bucket(to *destination) error {
 		return errors.New("this proxy has nobody to ask where in the bucket to record")
 	}
 	to.age = cmp.Or(o.Age, bucketAge)
-	to.store = &bucket{places: o.Places, store: newPresigned(o.Now)}
+	to.store = newBucket(o.Places, o.Now)
 	return nil
-}
-
-// newPresigned is a store that tries once: the keeper tries again.
-func newPresigned(now func() time.Time) *presigned.Store {
-	return presigned.New(presigned.Options{Retry: wire.Retry{Attempts: 1, Timeout: attemptTimeout}, Now: now})
 }
 
 // tidy removes a session's folder of the spool that holds nothing more, or never did.
 func tidy(folder string) {
 	_ = os.Remove(folder) // what is not empty stays
-}
-
-// bucket is a store whose places the manager signs.
-type bucket struct {
-	places func(ctx context.Context, session string, first, count int) (control.Places, error)
-	store  *presigned.Store
-}
-
-const (
-	// ahead is for how many segments more than the next one there should be places: the
-	// manager may be away for a while.
-	ahead = 16
-	// lasting is how much longer a place must be valid to be relied upon.
-	lasting = 30 * time.Second
-)
-
-// Put implements store.Writer.
-func (b *bucket) Put(ctx context.Context, name string, content []byte) error {
-	parsed, err := store.ParseName(name)
-	if err != nil {
-		return err
-	}
-	has := b.store.Has(name, lasting)
-	if !has || !b.store.Has(store.SegmentName(parsed.Session, parsed.Number+ahead), lasting) {
-		// What there is suffices, if nobody can be asked.
-		if err := b.ask(ctx, parsed); err != nil && !has {
-			return err
-		}
-	}
-	err = b.store.Put(ctx, name, content)
-	if errors.Is(err, store.ErrExpired) {
-		if err := b.ask(ctx, parsed); err != nil {
-			return err
-		}
-		err = b.store.Put(ctx, name, content)
-	}
-	return err
-}
-
-func (b *bucket) ask(ctx context.Context, next store.Name) error {
-	places, err := b.places(ctx, next.Session, next.Number, control.MaxPlaces)
-	if err != nil {
-		return err
-	}
-	return b.store.Accept(places)
-}
-
-// Close gives up the connections.
-func (b *bucket) Close() error {
-	b.store.Close()
-	return nil
 }
