@@ -46,7 +46,7 @@ func TestREC1_AProxyKilledMidSessionLeavesARecordThatIsIncompleteAndNotTampered(
 	task := d.Granted(t, d.Bob, "pay-1", harness.TypeRead)
 	psql := task.Psql(t)
 	psql.Reads(t, "SELECT name FROM customers WHERE id = 1;", "Customer 1")
-	task.KillProxy(t)
+	task.RestartProxy(t)
 	psql.Send(t, "SELECT 1;")
 	if _, code := psql.Exit(t, harness.Patience); code == 0 {
 		t.Error("the session outlived its proxy")

@@ -40,21 +40,25 @@ func (c *Cluster) ScaleManagers(t testing.TB, replicas int) {
 	})
 }
 
-// KillProxy kills the process of a task's proxy, no goodbye, and waits until the kubelet
-// has started it again in the same pod.
+// KillProxy kills the process of a task's proxy: no goodbye.
 func (k *Task) KillProxy(t testing.TB) {
 	t.Helper()
-	pod := k.Pod(t)
 	// Its spool is mounted from a folder of the pod's UID.
-	k.Domain.inside(t, "for p in $(pgrep -x proxy); do if grep -q "+string(pod.UID)+" /proc/$p/mountinfo; then kill -9 $p; fi; done")
-	restarts := pod.Status.ContainerStatuses[0].RestartCount
+	k.Domain.inside(t, "for p in $(pgrep -x proxy); do if grep -q "+string(k.Pod(t).UID)+" /proc/$p/mountinfo; then kill -9 $p; fi; done")
+}
+
+// RestartProxy kills it, and waits until the kubelet has started it again in the same pod.
+func (k *Task) RestartProxy(t testing.TB) {
+	t.Helper()
+	before := k.Pod(t)
+	k.KillProxy(t)
 	Eventually(t, Patience, "the container again", func() (bool, string) {
 		now := k.Pod(t)
-		if now == nil || now.UID != pod.UID {
+		if now == nil || now.UID != before.UID {
 			return false, "another pod, or none"
 		}
 		container := now.Status.ContainerStatuses[0]
-		return container.RestartCount > restarts && container.Ready, fmt.Sprintf("%+v", container)
+		return container.RestartCount > before.Status.ContainerStatuses[0].RestartCount && container.Ready, fmt.Sprintf("%+v", container)
 	})
 }
 
