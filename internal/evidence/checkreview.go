@@ -95,7 +95,24 @@ func (b *documents) requirements(q v1alpha1.Question) string {
 	if q.AutoApproved != "" && q.AutoApproved != spec.Review.AutoApprove {
 		return "it was approved by an expression that is not the policy's"
 	}
+	if !same(q.Grant, spec.Grant) && !same(q.Grant, narrowed(b.Request.Spec.Grant)) {
+		return "it grants what is neither the policy's grant nor what the request makes of it"
+	}
 	return ""
+}
+
+// narrowed is a request's grant as its question shows it: every schema is named.
+func narrowed(grant *v1alpha1.Grant) *v1alpha1.Grant {
+	grant = grant.DeepCopy()
+	if grant == nil || grant.Postgres == nil {
+		return grant
+	}
+	for i := range grant.Postgres.Relations {
+		if grant.Postgres.Relations[i].Schema == "" {
+			grant.Postgres.Relations[i].Schema = "public"
+		}
+	}
+	return grant
 }
 
 // same compares as JSON does: nothing and nothing at all are the same.

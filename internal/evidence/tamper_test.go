@@ -164,6 +164,11 @@ func TestWhoChangesABundleAndItsManifestIsFoundByWhatDoesNotFit(t *testing.T) {
 				r.Spec.Question.Requirements = r.Spec.Question.Requirements[:1]
 			})
 		}, "review pay-1423-review: it does not ask for the reviewers that the policy asks for"},
+		"a larger grant": {func(t *testing.T, f files) {
+			edit(t, f, "reviews/request.json", func(r *v1alpha1.ApprovalReview) {
+				r.Spec.Question.Grant.Postgres = &v1alpha1.PostgresGrant{Database: "orders", Unrestricted: true}
+			})
+		}, "review pay-1423-review: it grants what is neither the policy's grant"},
 		"a review of another policy": {func(t *testing.T, f files) {
 			edit(t, f, "reviews/request.json", func(r *v1alpha1.ApprovalReview) { r.Spec.Question.Policy.Digest = "v1:sha256:00" })
 		}, "review pay-1423-review: it is bound to another policy"},
