@@ -27,7 +27,9 @@ type Options struct {
 	// MaxMessage is the largest message taken from either side, in bytes;
 	// wire.DefaultMaxMessage by default.
 	MaxMessage int64
-	Log        logr.Logger
+	// Now is the clock; the machine's by default.
+	Now func() time.Time
+	Log logr.Logger
 }
 
 // Engine serves all PostgreSQL connections of a process: cancel requests come on
@@ -45,7 +47,10 @@ func New(options Options) *Engine {
 	if options.MaxMessage == 0 {
 		options.MaxMessage = wire.DefaultMaxMessage
 	}
-	return &Engine{options: options}
+	if options.Now == nil {
+		options.Now = time.Now //nolint:forbidigo // who injects none has the machine's
+	}
+	return &Engine{options: options, catalogs: catalogs{now: options.Now}}
 }
 
 // Protocol is "postgres".

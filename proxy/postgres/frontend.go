@@ -19,6 +19,7 @@ type frontend struct {
 	*relay
 	ctx   context.Context
 	judge Judge
+	now   func() time.Time
 	// view is what texts mean now.
 	view view
 	// limit of a message, in bytes.
@@ -51,7 +52,7 @@ type frontend struct {
 
 func (e *Engine) frontend(r *relay, seen view) *frontend {
 	state := r.session.State()
-	f := &frontend{relay: r, judge: e.options.Judge, view: seen, limit: e.options.MaxMessage, segment: 1}
+	f := &frontend{relay: r, judge: e.options.Judge, now: e.options.Now, view: seen, limit: e.options.MaxMessage, segment: 1}
 	f.observer = observer{session: r.session, task: state.Task.ID, path: seen.asked}
 	if state.Grant != nil {
 		f.ruled = len(state.Grant.Policy.Rules) > 0

@@ -22,6 +22,7 @@ const (
 
 // catalogs is what sessions know of the target's catalogs together.
 type catalogs struct {
+	now      func() time.Time
 	mu       sync.Mutex
 	snapshot *catalog.Snapshot
 	read     time.Time
@@ -32,7 +33,7 @@ type catalogs struct {
 func (c *catalogs) fresh() (*catalog.Snapshot, time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.snapshot == nil || within(0).Sub(c.read) > freshFor {
+	if c.snapshot == nil || c.now().Sub(c.read) > freshFor {
 		return nil, time.Time{}
 	}
 	return c.snapshot, c.read
@@ -40,7 +41,7 @@ func (c *catalogs) fresh() (*catalog.Snapshot, time.Time) {
 
 // load reads the catalogs for all. Those who come meanwhile may read them too.
 func (c *catalogs) load(ctx context.Context, ask catalog.Ask) (*catalog.Snapshot, time.Time, error) {
-	read := within(0)
+	read := c.now()
 	snapshot, err := c.shared.Load(ctx, ask)
 	if err != nil {
 		return nil, read, err
@@ -148,7 +149,7 @@ func (f *frontend) follow() (bool, error) {
 	if !v.followed {
 		return true, nil
 	}
-	aged := within(0).Sub(v.read) > freshFor
+	aged := v.catalogs.now().Sub(v.read) > freshFor
 	if !aged && !v.movedPath && !v.movedCatalog {
 		return true, nil
 	}
@@ -203,7 +204,7 @@ func (f *frontend) look(aged bool, status byte) error {
 	}
 	switch {
 	case own:
-		read = within(0)
+		read = v.catalogs.now()
 		if v.private {
 			next, err = catalog.Load(ctx, ask)
 		} else {

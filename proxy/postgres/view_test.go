@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -106,4 +108,28 @@ func TestWhatOthersMakeMeanwhileIsSeenWhenItIsNamed(t *testing.T) {
 	target.Exec(t, "orders", "CREATE VIEW later1 AS SELECT * FROM salaries; CREATE VIEW later2 AS SELECT * FROM salaries; GRANT SELECT ON later1, later2 TO by_scram")
 	expect(t, r.say("SELECT * FROM later1"), "ERROR 42501", "ready I")
 	expect(t, r.say("BEGIN", "SELECT * FROM later2"), "BEGIN", "ready T", "ERROR 42501", "ready E")
+}
+
+func TestTheCatalogIsReadAnewOnceItIsAMinuteOld(t *testing.T) {
+	t.Parallel()
+	var passed atomic.Int64
+	p := newProxy(t, change{policy: ruled, options: func(o *Options) {
+		o.Now = func() time.Time { return time.Unix(0, 0).Add(time.Duration(passed.Load())) }
+	}})
+	r := p.ready(t)
+	read := func() time.Time {
+		t.Helper()
+		expect(t, r.say("SELECT 1"), "columns", "row 1", "SELECT 1", "ready I")
+		_, read := p.engine.catalogs.fresh()
+		return read
+	}
+	first := read()
+	passed.Store(int64(freshFor))
+	if !read().Equal(first) {
+		t.Error("it was read anew early")
+	}
+	passed.Store(int64(freshFor) + 1)
+	if !read().After(first) {
+		t.Error("it is still the old one")
+	}
 }
