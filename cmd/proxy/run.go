@@ -100,7 +100,7 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 
 	group.Go(func() error {
 		return ignoreEnd(sourceCtx, p.source.Run(sourceCtx, func(state grant.State) {
-			if err := p.recordings.Start(state.Recording); err != nil {
+			if err := p.recordings.Start(state.Recording); err != nil && state.Phase != grant.Ended {
 				// Sessions do not begin then, or say what is lost.
 				log.Error(err, "Recordings cannot be kept")
 			}

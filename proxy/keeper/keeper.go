@@ -4,11 +4,13 @@
 package keeper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sync"
 	"time"
 
@@ -107,9 +109,9 @@ type Keeper struct {
 	queue       queue
 	// changed is closed, and replaced, whenever something was stored, signed or has failed.
 	changed chan struct{}
-	// broken is why nothing is stored at present.
-	broken error
-	closed bool
+	// broken is why nothing is stored at present, unsure why it is not known how to record.
+	broken, unsure error
+	closed         bool
 }
 
 var _ session.Recorder = (*Keeper)(nil)
@@ -143,7 +145,8 @@ func New(options Options) *Keeper {
 }
 
 // Start opens the store that the settings name, and takes up what an earlier process of
-// the task has left in the spool. Again it does nothing: a task's settings never change.
+// the task has left in the spool. The settings of a task never change: while others are
+// said, no session begins.
 func (k *Keeper) Start(how grant.Recording) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -151,7 +154,11 @@ func (k *Keeper) Start(how grant.Recording) error {
 	case k.closed:
 		return errClosed
 	case k.destination != nil:
-		return nil
+		k.unsure = nil
+		if !reflect.DeepEqual(how, k.destination.how) {
+			k.unsure = errSettings
+		}
+		return k.unsure
 	}
 	to, err := k.options.open(how)
 	if err != nil {
@@ -170,6 +177,7 @@ func (k *Keeper) Start(how grant.Recording) error {
 var (
 	errClosed     = errors.New("the proxy is shutting down")
 	errNotStarted = errors.New("it is not known yet where to record")
+	errSettings   = errors.New("the task is to be recorded in another way than it began: connect again when its proxy was replaced")
 )
 
 // resume queues what dead processes have left; what cannot be read is left where it is.
@@ -206,7 +214,7 @@ func (k *Keeper) resume() {
 // Begin implements session.Recorder.
 func (k *Keeper) Begin(start record.Start) (session.Recording, error) {
 	k.mu.Lock()
-	to, broken, closed := k.destination, k.broken, k.closed
+	to, broken, closed := k.destination, cmp.Or(k.unsure, k.broken), k.closed
 	k.mu.Unlock()
 	switch {
 	case closed:

@@ -354,6 +354,21 @@ func TestSettingsThatCannotBeObeyedAreRefused(t *testing.T) {
 	}
 }
 
+func TestWhileOtherSettingsAreSaidNoSessionBegins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, grant.Recording{})
+	if err := w.Start(grant.Recording{Recipients: []string{"age1another"}}); err == nil {
+		t.Error("others were taken")
+	}
+	if _, err := w.Begin(record.Start{Session: "s-1", RequestUID: requestUID}); err == nil {
+		t.Error("a session is recorded for nobody knows whom")
+	}
+	if err := w.Start(grant.Recording{}); err != nil {
+		t.Error(err)
+	}
+	finish(t, w.begin(t, "s-1"))
+}
+
 func TestATaskThatHasUsedUpItsQuotaBeginsNoSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, grant.Recording{}, func(o *Options) { o.Quota = leastRoom + 64<<10 })
