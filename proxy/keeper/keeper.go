@@ -254,9 +254,14 @@ func (k *Keeper) Begin(start record.Start) (session.Recording, error) {
 // Failures implements session.Recorder.
 func (k *Keeper) Failures() <-chan error { return k.failures }
 
-// fail says that recordings cannot be kept. Callers hold mu.
+// fail says that nothing can be stored, until something is. Callers hold mu.
 func (k *Keeper) fail(err error) {
 	k.broken = err
+	k.tell(err)
+}
+
+// tell says that a recording cannot be kept. Callers hold mu.
+func (k *Keeper) tell(err error) {
 	k.broadcast()
 	select {
 	case k.failures <- err:

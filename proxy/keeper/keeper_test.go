@@ -333,6 +333,25 @@ func TestSomethingElseInASegmentsPlaceEndsTheRecording(t *testing.T) {
 	if files := left(t, w.directory); len(files) != 1 {
 		t.Error("the segment is not kept in the spool:", files)
 	}
+	// Others are not concerned.
+	finish(t, w.begin(t, "s-2"))
+	w.flush(t)
+	if !shelf.has(store.SignatureName("s-2", 1)) {
+		t.Error("another session is not recorded")
+	}
+}
+
+func TestASignatureThatIsThereAlreadyIsEnough(t *testing.T) {
+	t.Parallel()
+	shelf := &shelf{}
+	w := newWorld(t, grant.Recording{}, shelf.use(nil))
+	shelf.objects[store.SignatureName("s-1", 1)] = []byte("signed a second earlier")
+	r := w.begin(t, "s-1")
+	finish(t, r)
+	w.flush(t)
+	if _, ok := r.Sealed(); !ok || len(left(t, w.directory)) != 0 {
+		t.Error("it is tried for ever")
+	}
 }
 
 func TestSettingsThatCannotBeObeyedAreRefused(t *testing.T) {

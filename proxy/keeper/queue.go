@@ -121,24 +121,20 @@ func (k *Keeper) keep(i *item) {
 		}
 		i.tried.Store(&err)
 		k.options.Log.Info("A segment was not stored yet", "session", i.Session, "segment", i.Segment, "reason", err.Error())
-		if final(err) {
-			k.mu.Lock()
-			k.fail(err)
-			k.mu.Unlock()
-		}
 		if errors.Is(err, fs.ErrExist) {
 			k.refused(i.recording)
 			return
+		}
+		if errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrQuota) {
+			// Sessions need not wait for another attempt.
+			k.mu.Lock()
+			k.fail(err)
+			k.mu.Unlock()
 		}
 		if !sleep(k.context, pause/2+rand.N(pause/2)) { //nolint:gosec // jitter, not a secret
 			return
 		}
 	}
-}
-
-// final says that sessions need not wait for another attempt.
-func final(err error) bool {
-	return errors.Is(err, fs.ErrExist) || errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrQuota)
 }
 
 func (k *Keeper) put(name string, content []byte) error {
@@ -192,6 +188,11 @@ func (k *Keeper) refused(r *recording) {
 	r.refused, r.sealed = true, r.stored
 	k.forget(r)
 	k.broadcast()
+	k.options.Log.Error(errRefused, "A recording cannot be stored further", "session", r.session)
+	// One whose process is dead has no session to end.
+	if r.writer != nil {
+		k.tell(errRefused)
+	}
 }
 
 // drop removes files of the spool. mu is not held: a disk may stall.

@@ -129,7 +129,9 @@ func (r *recording) settle(ctx context.Context) error {
 	defer cancel()
 	var broken error
 	err := k.await(bounded, func() bool {
-		broken = k.broken
+		if broken = k.broken; r.refused {
+			broken = errRefused
+		}
 		return r.stored >= last || broken != nil
 	})
 	if err != nil {
@@ -169,7 +171,7 @@ func (r *recording) rotate(now time.Time) {
 		r.keeper.mu.Lock()
 		defer r.keeper.mu.Unlock()
 		r.keeper.options.Log.Error(err, "A segment could not be sealed", "session", r.session)
-		r.keeper.fail(err)
+		r.keeper.tell(err)
 	}
 }
 
@@ -183,7 +185,7 @@ func (r *recording) take(sealed record.Sealed) {
 	case err != nil:
 		// What comes after it would leave a gap.
 		r.refused = true
-		k.fail(err)
+		k.tell(err)
 		return
 	case r.refused:
 		return
@@ -201,6 +203,9 @@ func (k *Keeper) forget(r *recording) {
 	tidy(r.folder)
 	k.broadcast()
 }
+
+// errRefused is a recording in whose place something else lies.
+var errRefused = errors.New("the store holds something else in the recording's place")
 
 // errStalled is a store that is too slow for what is recorded.
 var errStalled = errors.New("the recordings store takes nothing more")

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"time"
 
@@ -88,7 +89,9 @@ func (k *Keeper) signBatch(batch map[*recording]kept) error {
 		case err != nil:
 			return err
 		default:
-			if err := k.put(store.SignatureName(r.session, statements[i].Segment), signatures[i].Encode()); err != nil {
+			err := k.put(store.SignatureName(r.session, statements[i].Segment), signatures[i].Encode())
+			// An earlier one, of the same statement at another time, holds as well.
+			if err != nil && !errors.Is(err, fs.ErrExist) {
 				return err
 			}
 			if err := k.options.At(PointSigned); err != nil {
