@@ -75,29 +75,29 @@ func (b *backend) match(frame wire.Frame, s *step) ([]ending, error) {
 		}
 		p.pop()
 	case frame.Type == wire.TypeParameterDescription && s.kind == stepDescribe:
-		types, err := wire.ReadParameterDescription(frame.Body)
+		types, err := wire.ReadParameterDescription(frame.Body())
 		if err == nil && s.statement != nil {
 			s.statement.types.Store(&types)
 		}
 		return nil, err
 	case frame.Type == wire.TypeRowDescription && s.kind == stepDescribe:
 		p.pop()
-		return nil, wire.CheckRowDescription(frame.Body)
+		return nil, wire.CheckRowDescription(frame.Body())
 	case frame.Type == wire.TypeNoData && (s.kind == stepDescribe || s.kind == stepShape):
 		p.pop()
 	case frame.Type == wire.TypeRowDescription && s.kind == stepShape:
-		err := b.columns(frame.Body, s)
+		err := b.columns(frame.Body(), s)
 		p.pop()
 		return nil, err
 	case frame.Type == wire.TypeRowDescription && simple:
-		return nil, b.columns(frame.Body, s)
+		return nil, b.columns(frame.Body(), s)
 	case frame.Type == wire.TypeCopyInResponse && s.copyIn && (simple || s.kind == stepExecute):
 		p.copying = s.operation()
 		p.changed.Broadcast()
-		_, err := wire.ReadCopyResponse(frame.Body)
+		_, err := wire.ReadCopyResponse(frame.Body())
 		return nil, err
 	case frame.Type == wire.TypeCopyOutResponse && (simple || s.kind == stepExecute):
-		response, err := wire.ReadCopyResponse(frame.Body)
+		response, err := wire.ReadCopyResponse(frame.Body())
 		if err == nil && b.masked != nil {
 			err = b.masked.copyOut(response, s, p)
 		}
@@ -107,7 +107,7 @@ func (b *backend) match(frame wire.Frame, s *step) ([]ending, error) {
 			return nil, b.masked.copy.Done()
 		}
 	case frame.Type == wire.TypeCommandComplete && (simple || s.kind == stepExecute):
-		return b.complete(frame.Body, s)
+		return b.complete(frame.Body(), s)
 	case frame.Type == wire.TypeEmptyQueryResponse && simple && len(s.operations) == 0:
 	case frame.Type == wire.TypeEmptyQueryResponse && s.kind == stepExecute:
 		p.pop()
@@ -119,7 +119,7 @@ func (b *backend) match(frame wire.Frame, s *step) ([]ending, error) {
 		p.pop()
 		return b.one(operation, "portal suspended"), nil
 	case frame.Type == wire.TypeReadyForQuery && (s.kind == stepSync || s.kind == stepQuery && (s.failed || s.ran == len(s.operations))):
-		status, err := wire.ReadReadyForQuery(frame.Body)
+		status, err := wire.ReadReadyForQuery(frame.Body())
 		if b.masked != nil {
 			b.masked.ready(status)
 		}
@@ -228,7 +228,7 @@ func (b *backend) dismissed(code string) error {
 // failed takes an error: the step that it answers has failed, and the target skips
 // what follows in the segment.
 func (b *backend) failed(frame wire.Frame) ([]byte, error) {
-	report, err := wire.ReadReport(frame.Body)
+	report, err := wire.ReadReport(frame.Body())
 	if err != nil {
 		return nil, err
 	}

@@ -28,11 +28,11 @@ func (u *Upstream) authenticate(conn *secured, to grant.PostgresUpstream) error 
 		}
 		switch frame.Type {
 		case wire.TypeErrorResponse:
-			return targetError(frame.Body)
+			return targetError(frame.Body())
 		case wire.TypeNoticeResponse:
 			continue
 		case wire.TypeNegotiateVersion:
-			if err := u.negotiate(frame.Body); err != nil {
+			if err := u.negotiate(frame.Body()); err != nil {
 				return err
 			}
 			continue
@@ -40,7 +40,7 @@ func (u *Upstream) authenticate(conn *secured, to grant.PostgresUpstream) error 
 		default:
 			return broken("message %q before authentication", frame.Type)
 		}
-		asked, err := wire.ReadAuthentication(frame.Body)
+		asked, err := wire.ReadAuthentication(frame.Body())
 		if err != nil {
 			return err
 		}

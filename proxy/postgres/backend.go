@@ -211,7 +211,7 @@ func (b *backend) aside(frame wire.Frame) error {
 		instead, err = b.masked.report(frame, guarded)
 	} else {
 		var same bool
-		if instead, same, err = b.masked.Notification(nil, frame.Body); same {
+		if instead, same, err = b.masked.Notification(nil, frame.Body()); same {
 			instead = nil
 		}
 	}
@@ -222,7 +222,7 @@ func (b *backend) aside(frame wire.Frame) error {
 }
 
 func (b *backend) parameter(frame wire.Frame) error {
-	p, err := wire.ReadParameterStatus(frame.Body)
+	p, err := wire.ReadParameterStatus(frame.Body())
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (f *frontend) takeCopy(frame wire.Frame) error {
 		if !c.passing {
 			return nil
 		}
-		c.data = append(c.data, frame.Body...)
+		c.data = append(c.data, frame.Body()...)
 		c.messages = append(c.messages, frame.Raw...)
 		if len(c.messages) < maxUnsettled {
 			return nil

@@ -147,7 +147,7 @@ func (u *Upstream) settle() error {
 		}
 		switch frame.Type {
 		case wire.TypeParameterStatus:
-			p, err := wire.ReadParameterStatus(frame.Body)
+			p, err := wire.ReadParameterStatus(frame.Body())
 			if err == nil {
 				err = checkStatus(p)
 			}
@@ -156,14 +156,14 @@ func (u *Upstream) settle() error {
 			}
 			u.Parameters = append(u.Parameters, p)
 		case wire.TypeBackendKeyData:
-			if u.key, err = wire.ReadBackendKey(frame.Body); err != nil {
+			if u.key, err = wire.ReadBackendKey(frame.Body()); err != nil {
 				return err
 			}
 		case wire.TypeReadyForQuery:
-			u.Status, err = wire.ReadReadyForQuery(frame.Body)
+			u.Status, err = wire.ReadReadyForQuery(frame.Body())
 			return err
 		case wire.TypeErrorResponse:
-			return targetError(frame.Body)
+			return targetError(frame.Body())
 		case wire.TypeNoticeResponse:
 		default:
 			return broken("message %q before the target is ready", frame.Type)

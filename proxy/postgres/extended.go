@@ -19,7 +19,7 @@ type pendingParse struct {
 
 // parse reads a statement, and keeps it back until the next message.
 func (f *frontend) parse(frame wire.Frame) error {
-	p, err := wire.ReadParse(frame.Body)
+	p, err := wire.ReadParse(frame.Body())
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (f *frontend) forwardParse(p *pendingParse, operations []int64) error {
 
 // bind admits a portal: a statement with its values is one operation.
 func (f *frontend) bind(frame wire.Frame) error {
-	b, err := wire.ReadBind(frame.Body)
+	b, err := wire.ReadBind(frame.Body())
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (f *frontend) again(prepared *statement) (*sql.Statement, error) {
 
 // describe asks for a statement's or portal's shape. Nothing runs.
 func (f *frontend) describe(frame wire.Frame) error {
-	t, err := wire.ReadTarget(frame.Body)
+	t, err := wire.ReadTarget(frame.Body())
 	if err != nil {
 		return err
 	}
@@ -180,7 +180,7 @@ func (f *frontend) describe(frame wire.Frame) error {
 
 // execute runs what its portal was admitted for.
 func (f *frontend) execute(frame wire.Frame) error {
-	e, err := wire.ReadExecute(frame.Body)
+	e, err := wire.ReadExecute(frame.Body())
 	if err != nil {
 		return err
 	}
@@ -257,7 +257,7 @@ func (f *frontend) refuseCommit(bound *portal, err error) error {
 }
 
 func (f *frontend) close(frame wire.Frame) error {
-	t, err := wire.ReadTarget(frame.Body)
+	t, err := wire.ReadTarget(frame.Body())
 	if err != nil {
 		return err
 	}

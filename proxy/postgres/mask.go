@@ -163,7 +163,7 @@ func (m *masked) row(dst []byte, frame wire.Frame) ([]byte, error) {
 	if frame.Type == wire.TypeDataRow {
 		return m.plan.Row(dst, frame.Raw)
 	}
-	return m.copy.Data(dst, frame.Body)
+	return m.copy.Data(dst, frame.Body())
 }
 
 // copyFormat is that of a COPY to the client, for its masks; nil for other statements. The error refuses one whose data cannot be read.
@@ -196,7 +196,7 @@ func (f *frontend) shape(portal string, bound *portal) error {
 
 // report masks an ErrorResponse or NoticeResponse; nil is one that stays as it is.
 func (m *masked) report(frame wire.Frame, guarded bool) ([]byte, error) {
-	out, same, err := m.Report(nil, frame.Type, frame.Body, guarded)
+	out, same, err := m.Report(nil, frame.Type, frame.Body(), guarded)
 	if same || err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ func (o *own) take(frame wire.Frame) (bool, error) {
 		wire.TypeEmptyQueryResponse, wire.TypeNoticeResponse:
 		return true, nil
 	case wire.TypeErrorResponse:
-		report, err := wire.ReadReport(frame.Body)
+		report, err := wire.ReadReport(frame.Body())
 		if err != nil || report.Fatal() {
 			return false, err
 		}
@@ -76,7 +76,7 @@ func (o *own) take(frame wire.Frame) (bool, error) {
 		return true, nil
 	case wire.TypeReadyForQuery:
 		var err error
-		o.status, err = wire.ReadReadyForQuery(frame.Body)
+		o.status, err = wire.ReadReadyForQuery(frame.Body())
 		return true, err
 	case wire.TypeParameterStatus, wire.TypeNotificationResponse:
 		return false, nil
@@ -90,7 +90,7 @@ func (o *own) row(frame wire.Frame) error {
 		o.err = errors.New("the target's answer is too large")
 		return nil
 	}
-	o.partial = append(o.partial, frame.Body...)
+	o.partial = append(o.partial, frame.Body()...)
 	if frame.Rest > 0 {
 		return nil
 	}
@@ -211,7 +211,7 @@ func (u *Upstream) inquire(ctx context.Context, text string, values ...string) (
 			return nil, err
 		}
 		if !taken && frame.Type == wire.TypeErrorResponse {
-			return nil, targetError(frame.Body)
+			return nil, targetError(frame.Body())
 		}
 	}
 	return o.rows, o.err

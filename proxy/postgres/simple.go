@@ -19,7 +19,7 @@ const maxRepeated = 4 << 10
 // query judges every statement of a simple query; one that is refused refuses the
 // message.
 func (f *frontend) query(frame wire.Frame) error {
-	q, err := wire.ReadQuery(frame.Body)
+	q, err := wire.ReadQuery(frame.Body())
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func (e *Engine) authenticate(ctx context.Context, c *client, s door) error {
 	case err != nil:
 		return err
 	}
-	token, err := wire.ReadPassword(frame.Body)
+	token, err := wire.ReadPassword(frame.Body())
 	c.reader.Release()
 	if err != nil {
 		return err

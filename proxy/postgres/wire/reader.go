@@ -14,18 +14,24 @@ const (
 )
 
 // Frame is a message, or a piece of one that is streamed. Its bytes are valid
-// until the Reader's next Fill.
+// until the Reader's next Fill. There is one for each row: it fits into registers.
 type Frame struct {
 	Type byte
-	// Body is the message without its header, or the piece's part of it.
-	Body []byte
-	// Raw is what to forward: Body, and before it the header where the frame
-	// begins here.
-	Raw []byte
 	// Begins says that this is a message's only or first piece, Rest how many bytes
 	// of its body are still to come.
 	Begins bool
 	Rest   int64
+	// Raw is what to forward: the body, and before it the header where the frame
+	// begins here.
+	Raw []byte
+}
+
+// Body is the message without its header, or the piece's part of it.
+func (f Frame) Body() []byte {
+	if f.Begins {
+		return f.Raw[HeaderSize:]
+	}
+	return f.Raw
 }
 
 // Reader cuts a peer's bytes into frames. It reads large pieces, allocates for a
@@ -78,7 +84,7 @@ func (r *Reader) Next() (Frame, bool, error) {
 		total = int64(len(waiting))
 	}
 	r.next += int(total)
-	return Frame{Type: h.Type, Raw: waiting[:total], Body: waiting[HeaderSize:total], Begins: true, Rest: r.rest}, true, nil
+	return Frame{Type: h.Type, Raw: waiting[:total], Begins: true, Rest: r.rest}, true, nil
 }
 
 // Run takes the whole frames of one type that lie next in the buffer, and returns how
@@ -113,7 +119,7 @@ func (r *Reader) piece() (Frame, bool, error) {
 	raw := r.buffer[r.next : r.next+n]
 	r.next += n
 	r.rest -= int64(n)
-	return Frame{Type: r.streaming, Raw: raw, Body: raw, Rest: r.rest}, true, nil
+	return Frame{Type: r.streaming, Raw: raw, Rest: r.rest}, true, nil
 }
 
 // Held returns the bytes of the frames since the last Release, without the last
