@@ -42,7 +42,9 @@ func known(c client.Reader) func(context.Context, string) (reader.Request, error
 		if err != nil && (parsed.UID != uid || parsed.Store == "") {
 			return reader.Request{}, err
 		}
-		return reader.Request{UID: parsed.UID, Namespace: parsed.Namespace, Name: parsed.Request, Store: parsed.Store}, nil
+		return reader.Request{
+			UID: parsed.UID, Namespace: parsed.Namespace, Name: parsed.Request, Store: parsed.Store, Removed: parsed.RemovedAt,
+		}, nil
 	}
 }
 

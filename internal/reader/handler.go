@@ -62,6 +62,8 @@ type Request struct {
 	Namespace, Name string
 	// Store by name that the request says; empty if that is not known.
 	Store string
+	// Removed is when retention removed the recordings; zero if it has not.
+	Removed time.Time
 }
 
 // AccessReviews is SubjectAccessReview, as in client-go's AuthorizationV1().

@@ -82,11 +82,16 @@ func TestOfAJournalWhatIsWrittenIsSentAndNotTheRoomBehindIt(t *testing.T) {
 func TestABucketIsReadAsTheVolumeIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.keep(w.archive, archived, "s-3/00000001.seg", "in the bucket")
 	server := w.caller(w.front.client("front-proxy-client"))
 	var list readerapi.RecordingList
 	w.decode(server, readerapi.Path("shop", "pay-1500"), "alice", &list)
-	if list.Store != "archive" || len(list.Items) != 1 {
+	if len(list.Items) != 0 || list.Removed == nil || list.Removed.Unix() != 1e9 {
+		t.Errorf("after retention: %+v", list)
+	}
+	w.keep(w.archive, archived, "s-3/00000001.seg", "in the bucket")
+	list = readerapi.RecordingList{}
+	w.decode(server, readerapi.Path("shop", "pay-1500"), "alice", &list)
+	if list.Store != "archive" || len(list.Items) != 1 || list.Removed != nil {
 		t.Errorf("%+v", list)
 	}
 	if _, body := w.get(server, readerapi.Path("shop", "pay-1500")+"?session=s-3&object=00000001.seg", "alice"); body != "in the bucket" {

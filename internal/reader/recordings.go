@@ -36,7 +36,7 @@ func (h *Handler) open(ctx context.Context, request Request) (Recordings, error)
 // sessions lists the sessions that have a recording, and the keys to check them with.
 func (h *Handler) sessions(ctx context.Context, w http.ResponseWriter, recordings Recordings, request Request, log logr.Logger) {
 	sessions, err := recordings.Sessions(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		log.Error(err, "could not list a request's recordings")
 		refuse(w, apierrors.NewServiceUnavailable("the recordings of this request cannot be listed now: "+reasonFor(err)))
 		return
@@ -50,11 +50,24 @@ func (h *Handler) sessions(ctx context.Context, w http.ResponseWriter, recording
 		TypeMeta:   metav1.TypeMeta{Kind: "RecordingList", APIVersion: readerapi.SchemeGroupVersion.String()},
 		RequestUID: request.UID, Store: recordings.Store(), Items: []readerapi.Recording{}, Keys: keys,
 	}
+	if len(sessions) == 0 {
+		list.Removed = h.removed(ctx, request)
+	}
 	for _, session := range sessions {
 		list.Items = append(list.Items, readerapi.Recording{Session: session})
 	}
 	log.Info("listed recordings", "recordings", len(list.Items))
 	answer(w, http.StatusOK, list)
+}
+
+// removed is when retention removed a request's recordings; nil if it has not, or nobody
+// knows.
+func (h *Handler) removed(ctx context.Context, request Request) *metav1.Time {
+	known, err := h.Known(ctx, request.UID)
+	if err != nil || known.Removed.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: known.Removed}
 }
 
 // objects lists what one session's recording consists of.

@@ -266,6 +266,8 @@ func known(_ context.Context, uid string) (reader.Request, error) {
 	switch uid {
 	case deleted:
 		return reader.Request{UID: deleted, Namespace: "shop", Name: "pay-1423", Store: "archive"}, nil
+	case archived:
+		return reader.Request{UID: archived, Namespace: "shop", Name: "pay-1500", Store: "archive", Removed: time.Unix(1e9, 0)}, nil
 	case others:
 		return reader.Request{UID: others, Namespace: "bank", Name: "pay-1423", Store: "volume"}, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"filippo.io/age"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -74,6 +75,8 @@ type Task struct {
 	Keys []ed25519.PublicKey
 	// Where they are, in words: "store volume", "folder x".
 	Where string
+	// Removed is when retention removed them; zero if it has not.
+	Removed time.Time
 }
 
 // Open opens what the Source names.
@@ -134,6 +137,9 @@ func (s *Source) OfRequest(ctx context.Context, request *v1alpha1.TaskAccessRequ
 		return nil, fmt.Errorf("the recordings of %s are another request's now: it was deleted and made anew", t.Label)
 	}
 	t.Reader, t.Where = api, "store "+about.Store
+	if about.Removed != nil {
+		t.Removed = about.Removed.Time
+	}
 	if t.Keys, err = ParseKeys([]byte(strings.Join(about.Keys, "\n"))); err != nil {
 		return nil, fmt.Errorf("the public keys that the cluster publishes: %w", err)
 	}
@@ -207,6 +213,14 @@ func (s *Source) archive(ctx context.Context, o *Opened, request *v1alpha1.TaskA
 		return errors.Join(fmt.Errorf("%s has no recordings of this request", s.From), archive.Close())
 	}
 	return nil
+}
+
+// None says why there are no recordings.
+func (t *Task) None() error {
+	if !t.Removed.IsZero() {
+		return fmt.Errorf("the recordings of %s were removed at %s, when their retention was over", t.Label, t.Removed.UTC().Format(time.RFC3339))
+	}
+	return fmt.Errorf("%s has no recordings: nobody has connected", t.Label)
 }
 
 // Choose is the sessions to read: the one named, or all.

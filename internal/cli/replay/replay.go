@@ -119,7 +119,7 @@ func (o *Options) Run(ctx context.Context) (err error) {
 	case found == 0 && o.Session != "":
 		return fmt.Errorf("there is no session %s: see kubectl access sessions", o.Session)
 	case found == 0:
-		return fmt.Errorf("%s has no recordings: nobody has connected", opened.Tasks[0].Label)
+		return opened.Tasks[0].None()
 	case failed > 0:
 		return &kube.ExitError{Code: 1}
 	}

@@ -75,7 +75,7 @@ func (o *Options) Run(ctx context.Context) (err error) {
 		}
 	}
 	if len(codes) == 0 {
-		return fmt.Errorf("%s has no recordings: nobody has connected", opened.Tasks[0].Label)
+		return opened.Tasks[0].None()
 	}
 	for _, code := range []int{exitFailed, exitIncomplete, exitUnsigned} {
 		if slices.Contains(codes, code) {
@@ -110,6 +110,9 @@ func (o *Options) failed(what string, err error) int {
 
 // gone says which sessions the request knows of, and the store does not.
 func (o *Options) gone(t *recording.Task, present []string) (codes []int) {
+	if !t.Removed.IsZero() && len(present) == 0 {
+		return nil // which is said of all of them at once
+	}
 	for _, head := range heads(t.Request) {
 		if !slices.Contains(present, head.Session) {
 			codes = append(codes, o.failed("session "+head.Session, fmt.Errorf("%d events were reported, and the recording is gone", head.Sequence)))

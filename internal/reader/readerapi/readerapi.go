@@ -53,6 +53,8 @@ type RecordingList struct {
 	Store string `json:"store,omitempty"`
 	// Items by session, sorted.
 	Items []Recording `json:"items"`
+	// Removed is when retention removed them, if it has.
+	Removed *metav1.Time `json:"removed,omitempty"`
 	// Keys are the public keys that recordings are signed with, PEM (PKIX), the
 	// present one and earlier ones.
 	Keys []string `json:"keys,omitempty"`
