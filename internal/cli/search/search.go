@@ -151,7 +151,7 @@ func (s *searching) session(ctx context.Context, opened *recording.Opened, sessi
 }
 
 func (s *searching) say(session string) {
-	s.progress.Say("searching %s: session %s, %d events, %d found", s.label, session, s.events, s.count)
+	s.progress.Tick("searching %s: session %s, %d events, %d found", s.label, session, s.events, s.count)
 }
 
 func (s *searching) found(f Found) error {
@@ -178,7 +178,7 @@ func (s *searching) print(f Found) error {
 		_, err = fmt.Fprintf(s.Out, "%s\n", replay.ASCII(encoded))
 		return err
 	}
-	const row = "%-20s  %-36s  %-8s  %-20s  %-10s  %-10s  %s\n"
+	const row = "%-20s  %-36s  %-8s  %-20s  %-10s  %-15s  %s\n"
 	if !s.headed {
 		s.headed = true
 		if _, err := fmt.Fprintf(s.Out, row, "REQUEST", "SESSION", "EVENT", "TIME", "USER", "VERDICT", "WHAT"); err != nil {

@@ -61,7 +61,7 @@ func (o *Options) Run(ctx context.Context) (err error) {
 	progress := terminal.NewProgress(o.ErrOut)
 	var rows []Row
 	for _, t := range opened.Tasks {
-		progress.Say("looking at the sessions of %s", t.Label)
+		progress.Tick("looking at the sessions of %s", t.Label)
 		sessions, err := t.Choose(ctx, o.Session)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", t.Label, err))
@@ -78,6 +78,10 @@ func (o *Options) Run(ctx context.Context) (err error) {
 	slices.SortStableFunc(rows, func(a, b Row) int {
 		return cmp.Or(a.Began.Compare(b.Began), strings.Compare(a.Session, b.Session))
 	})
+	if len(rows) == 0 && len(failed) == 0 && len(opened.Tasks) == 1 {
+		_, err := fmt.Fprintln(o.ErrOut, record.PrintableLine(opened.Tasks[0].None().Error()))
+		return err
+	}
 	return errors.Join(append(failed, o.print(rows, several))...)
 }
 

@@ -43,6 +43,13 @@ func (p *Progress) Say(format string, args ...any) {
 	p.last = line
 }
 
+// Tick shows how far work has come, to those who watch: on a terminal alone.
+func (p *Progress) Tick(format string, args ...any) {
+	if p.terminal != nil {
+		p.Say(format, args...)
+	}
+}
+
 // Done ends the line, so that others may write.
 func (p *Progress) Done() {
 	if p.terminal != nil && p.last != "" {

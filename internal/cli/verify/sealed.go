@@ -85,7 +85,7 @@ func (w *watched) List(ctx context.Context, session string) ([]store.Object, err
 func (w *watched) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
 	if parsed, err := store.ParseName(name); err == nil && parsed.Number >= w.last+every {
 		w.last = parsed.Number
-		w.progress.Say("verifying session %s: segment %d of %d", w.session, parsed.Number, w.segments)
+		w.progress.Tick("verifying session %s: segment %d of %d", w.session, parsed.Number, w.segments)
 	}
 	return w.Reader.Open(ctx, name, offset)
 }
