@@ -20,7 +20,7 @@ func Report(out io.Writer, session string, summary record.Summary, expect record
 		verdict = "INCOMPLETE: its chain is whole as far as it goes, but " + line(err.Error())
 	case err != nil:
 		code, verdict = exitFailed, "FAILED: "+line(err.Error())
-	case len(expect.Keys) > 0 && summary.Segments > 0 && summary.SignedSegment < summary.Segments:
+	case len(expect.Keys) > 0 && unproved(summary):
 		code = exitUnsigned
 		verdict = "UNSIGNED: complete, and its chain is whole, but " + unsigned(summary)
 	}
@@ -32,9 +32,23 @@ func Report(out io.Writer, session string, summary record.Summary, expect record
 	return code
 }
 
+// unproved says that not all of it rests on a signature. A format before 1.0 has none:
+// there the head that was reported must do.
+func unproved(s record.Summary) bool {
+	if s.Segments == 0 && !s.Open {
+		return !s.HeadChecked
+	}
+	return s.SignedSegment < s.Segments || s.SignedEvent < s.Head.Sequence
+}
+
 func unsigned(s record.Summary) string {
-	if s.SignedSegment == 0 {
+	switch {
+	case s.Segments == 0 && !s.Open:
+		return "its format has no signatures, and no reported head to compare with is known here"
+	case s.SignedSegment == 0:
 		return "none of its segments is signed"
+	case s.SignedSegment == s.Segments:
+		return fmt.Sprintf("what follows event %d is not signed", s.SignedEvent)
 	}
 	return fmt.Sprintf("segments from %d on are not signed", s.SignedSegment+1)
 }
