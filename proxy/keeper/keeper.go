@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"sync"
@@ -180,37 +179,6 @@ var (
 	errSettings   = errors.New("the task is to be recorded in another way than it began: connect again when its proxy was replaced")
 )
 
-// resume queues what dead processes have left; what cannot be read is left where it is.
-// Callers hold mu.
-func (k *Keeper) resume() {
-	entries, err := os.ReadDir(k.destination.spool)
-	if err != nil {
-		k.options.Log.Error(err, "Cannot look for unfinished recordings")
-		return
-	}
-	for _, entry := range entries {
-		if !entry.IsDir() || record.CheckIdentifier(entry.Name()) != nil {
-			continue
-		}
-		folder := filepath.Join(k.destination.spool, entry.Name())
-		left, err := record.Resume(folder, k.destination.recipients)
-		if err != nil {
-			k.options.Log.Error(err, "An unfinished recording cannot be taken up", "session", entry.Name())
-		}
-		if len(left) == 0 {
-			tidy(folder)
-			continue
-		}
-		k.options.Log.Info("Takes up an unfinished recording", "session", entry.Name(), "segments", len(left))
-		r := &recording{keeper: k, session: entry.Name(), folder: folder, ended: true}
-		r.sealed, r.stored = left[0].Segment-1, left[0].Segment-1
-		k.recordings[r] = struct{}{}
-		for _, sealed := range left {
-			k.queue.add(r, sealed, k.options.Now())
-		}
-	}
-}
-
 // Begin implements session.Recorder.
 func (k *Keeper) Begin(start record.Start) (session.Recording, error) {
 	k.mu.Lock()
@@ -273,36 +241,6 @@ func (k *Keeper) tell(err error) {
 func (k *Keeper) broadcast() {
 	close(k.changed)
 	k.changed = make(chan struct{})
-}
-
-// look seals what is old, and notices what takes too long to be stored.
-func (k *Keeper) look() {
-	ticker := time.NewTicker(lookEvery)
-	defer ticker.Stop()
-	var rotating sync.WaitGroup
-	defer rotating.Wait()
-	for {
-		select {
-		case <-ticker.C:
-		case <-k.context.Done():
-			return
-		}
-		now := k.options.Now()
-		k.mu.Lock()
-		if oldest := k.queue.oldest(); oldest != nil && now.Sub(oldest.since) > k.options.Patience && k.broken == nil {
-			k.fail(fmt.Errorf("the store has not taken a segment for %s: %w", k.options.Patience, oldest.failure()))
-		}
-		for r := range k.recordings {
-			if r.writer != nil && !r.ended && r.rotating.CompareAndSwap(false, true) {
-				// Beside the look: a disk may stall.
-				rotating.Go(func() {
-					defer r.rotating.Store(false)
-					r.rotate(now)
-				})
-			}
-		}
-		k.mu.Unlock()
-	}
 }
 
 // Flush returns when every recording that has ended is stored, and signed if that takes
