@@ -255,9 +255,8 @@ func appendEscaped(dst []byte, text string) []byte {
 }
 
 // other writes an event of a type that a session has few of, from session.start to
-// session.end.
+// session.end, whose texts are bounded.
 func (e *encoder) other(event Event) error {
-	event = bounded(event)
 	text := bytes.NewBuffer(e.line[:0])
 	encoder := json.NewEncoder(text)
 	encoder.SetEscapeHTML(false)

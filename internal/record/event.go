@@ -11,6 +11,9 @@ type EventType string
 const (
 	// EventStart opens a recording: who, for which task, on what.
 	EventStart EventType = "session.start"
+	// EventGrant is what the operations after it are judged by: before the first of them,
+	// and again where that has changed.
+	EventGrant EventType = "grant"
 	// EventOperation is an operation before it is decided; nothing has reached
 	// the target.
 	EventOperation EventType = "operation"
@@ -48,6 +51,7 @@ type Event struct {
 	Type     EventType `json:"type"`
 
 	Start     *Start     `json:"start,omitempty"`
+	Grant     *Grant     `json:"grant,omitempty"`
 	Operation *Operation `json:"operation,omitempty"`
 	Part      *Part      `json:"part,omitempty"`
 	Hold      *Hold      `json:"hold,omitempty"`
@@ -60,8 +64,8 @@ type Event struct {
 	Notice    string     `json:"notice,omitempty"`
 	End       *End       `json:"end,omitempty"`
 
-	// Attached is how many raw bytes follow the event's line, Output.Block or
-	// Terminal.Data, and Checksum their CRC-32C: the writer's and the reader's to fill.
+	// Attached is how many raw bytes follow the event's line, Output.Block, Terminal.Data
+	// or Grant.Text, and Checksum their CRC-32C: the writer's and the reader's to fill.
 	Attached int    `json:"attached,omitempty"`
 	Checksum uint32 `json:"crc32c,omitempty"`
 }

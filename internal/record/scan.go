@@ -49,6 +49,8 @@ func (e *Event) hold(block []byte) error {
 		e.Output.Block = block
 	case e.Terminal != nil:
 		e.Terminal.Data = block
+	case e.Grant != nil:
+		e.Grant.Text = block
 	default:
 		return errors.New("bytes are attached to an event that has none")
 	}

@@ -115,6 +115,8 @@ func clip(text string, n int) string {
 func bounded(event Event) Event {
 	event.Notice = clip(event.Notice, maxMessage)
 	switch {
+	case event.Grant != nil:
+		event.Grant = new(boundedGrant(*event.Grant))
 	case event.Hold != nil:
 		hold := *event.Hold
 		hold.Message = clip(hold.Message, maxMessage)

@@ -21,7 +21,10 @@ import (
 	"github.com/sallyport/sallyport/internal/record/store"
 )
 
-var update = flag.Bool("update", false, "write testdata of the current version anew, before that is released")
+var (
+	update = flag.Bool("update", false, "write testdata of the current version anew, before that is released")
+	only   = flag.String("only", "", "the one folder that -update writes")
+)
 
 func TestEveryReleasedVersionOfOneFileIsReadForEver(t *testing.T) {
 	t.Parallel()
@@ -61,10 +64,12 @@ func kept(t *testing.T) map[string]written {
 	t.Helper()
 	plain := write(t, record.Options{}, everything()...)
 	encrypted := write(t, record.Options{Recipients: recipients()}, everything()...)
+	granted := write(t, record.Options{}, granting()...)
 	unfinished, r, journal := running(t)
 	r.put(journal, append(bytes.TrimRight(r[journal].Data, "\x00"), make([]byte, 64)...))
 	return map[string]written{
 		"plain":      {recording: plain.sealed(), heads: plain.heads},
+		"granted":    {recording: granted.sealed(), heads: granted.heads},
 		"encrypted":  {recording: encrypted.sealed(), heads: encrypted.heads},
 		"unfinished": {recording: r, heads: unfinished.heads},
 	}
@@ -75,7 +80,7 @@ func TestRecordingsOfVersion1AreReadForEver(t *testing.T) {
 	const root = "testdata/1.0"
 	for kind, now := range kept(t) {
 		folder := filepath.Join(root, kind)
-		if *update {
+		if *update && (*only == "" || *only == kind) {
 			for name, file := range now.recording {
 				path := filepath.Join(folder, name)
 				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o750), os.WriteFile(path, file.Data, 0o600)); err != nil {

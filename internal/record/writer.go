@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"sync"
@@ -229,10 +230,16 @@ func (w *Writer) end(block []byte) error {
 // rare writes the event whose line was begun, by reflection.
 func (w *Writer) rare(event Event) error {
 	event.Sequence, event.Time = w.sequence+1, w.now
+	event = bounded(event)
+	var block []byte
+	if event.Grant != nil {
+		block = event.Grant.Text
+		event.Attached, event.Checksum = len(block), crc32.Checksum(block, castagnoli)
+	}
 	if err := w.encoder.other(event); err != nil {
 		return w.fail(err)
 	}
-	return w.take(nil)
+	return w.take(block)
 }
 
 func (w *Writer) take(block []byte) error {
