@@ -233,3 +233,19 @@ func TestAReportNeutralisesWhatOthersWrote(t *testing.T) {
 		t.Errorf("%q", out.String())
 	}
 }
+
+func TestREC3_AFolderNamedByAUIDHoldsThatRequestsRecordingsOnly(t *testing.T) {
+	t.Parallel()
+	volume := t.TempDir()
+	const own, another = "0a1b2c3d-0000-4000-8000-000000000001", "0a1b2c3d-0000-4000-8000-000000000002"
+	for _, uid := range []string{own, another} {
+		folder := &recordingtest.Folder{Path: filepath.Join(volume, uid)}
+		start := recordingtest.Start("s-" + uid[len(uid)-1:])
+		start.RequestUID = own
+		folder.Session(t, start, events()...)
+	}
+	out, code := verified(t, &recordingtest.Folder{Path: volume}, nil)
+	if code != 1 || !strings.Contains(out, "session s-1: OK") || !strings.Contains(out, "session s-2: FAILED: corrupt (Foreign)") {
+		t.Errorf("%d\n%s", code, out)
+	}
+}
