@@ -35,7 +35,10 @@ type Options struct {
 // Engine serves all PostgreSQL connections of a process: cancel requests come on
 // connections of their own.
 type Engine struct {
-	options  Options
+	options Options
+	// fromClients and fromTarget are the limits of all sessions.
+	fromClients, fromTarget *wire.Limits
+
 	sessions registry
 	catalogs catalogs
 }
@@ -50,7 +53,11 @@ func New(options Options) *Engine {
 	if options.Now == nil {
 		options.Now = time.Now //nolint:forbidigo // who injects none has the machine's
 	}
-	return &Engine{options: options, catalogs: catalogs{now: options.Now}}
+	return &Engine{
+		options:     options,
+		fromClients: wire.FrontendLimits(options.MaxMessage), fromTarget: wire.BackendLimits(options.MaxMessage),
+		catalogs: catalogs{now: options.Now},
+	}
 }
 
 // Protocol is "postgres".
@@ -136,7 +143,7 @@ func (e *Engine) session(ctx context.Context, c *client, s door, asked *request)
 	if err := c.send(wire.AppendBackendKey(wire.AppendAuthenticationOk(nil), key)); err != nil {
 		return err
 	}
-	c.reader.SetLimits(wire.FrontendLimits(e.options.MaxMessage))
+	c.reader.SetLimits(e.fromClients)
 	up, seen, err := e.reach(ctx, c, s, place, asked)
 	if err != nil {
 		return err

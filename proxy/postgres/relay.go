@@ -62,7 +62,7 @@ func (e *Engine) relay(ctx context.Context, c *client, up *Upstream, s door, pla
 	if err := c.send(wire.AppendReadyForQuery(ready, up.Status)); err != nil {
 		return err
 	}
-	up.reader.SetLimits(wire.BackendLimits(e.options.MaxMessage))
+	up.reader.SetLimits(e.fromTarget)
 
 	place.cancels(r.cancel)
 	stop := context.AfterFunc(ctx, func() { r.end(context.Cause(ctx)) })

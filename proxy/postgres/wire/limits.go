@@ -14,7 +14,8 @@ const (
 	report = 16 << 20
 )
 
-// Limits say which messages a peer may send in a phase, and how large.
+// Limits say which messages a peer may send in a phase, and how large. Those of many
+// readers may be the same: they do not change.
 type Limits struct {
 	size [256]int64
 	// streamed messages are taken in pieces, not as a whole.
@@ -80,9 +81,8 @@ func BackendLimits(limit int64) *Limits {
 	return l
 }
 
-// Whole lets no message be taken in pieces: for a reader that must see each row as
-// one.
+// Whole are the same limits for a reader that must see each message as one: none is
+// taken in pieces.
 func (l *Limits) Whole() *Limits {
-	l.streamed = [256]bool{}
-	return l
+	return &Limits{size: l.size}
 }
