@@ -49,27 +49,46 @@ func mergeHead(heads []v1alpha1.RecordingHead, head record.Head) []v1alpha1.Reco
 	return append(heads, v1alpha1.RecordingHead{Session: head.Session, Sequence: head.Sequence, Hash: head.Hash, Complete: head.Complete})
 }
 
-// mergeSealed takes in a segment that the manager has signed; only later ones replace it.
-// One of a session that no report has told of yet waits for it.
-func mergeSealed(heads []v1alpha1.RecordingHead, session string, sealed v1alpha1.SealedHead) []v1alpha1.RecordingHead {
-	for i := range heads {
-		if known := &heads[i]; known.Session == session {
-			if known.Sealed == nil || known.Sealed.Segment < sealed.Segment {
-				known.Sealed = &sealed
+// withSigned takes in a segment that is being signed, unless it contradicts what the
+// status says is signed. A session that no report has told of gets a head by it: what is
+// signed must be known.
+func withSigned(recording *v1alpha1.RecordingStatus, signature record.Signature) (*v1alpha1.RecordingStatus, error) {
+	if recording == nil {
+		recording = &v1alpha1.RecordingStatus{}
+	}
+	sealed := sealedOf(signature)
+	for i := range recording.Head {
+		known := &recording.Head[i]
+		if known.Session != signature.Session {
+			continue
+		}
+		if known.Sealed != nil {
+			if err := follows(*known.Sealed, over(*known), signature.Statement); err != nil {
+				return reported(recording), err
 			}
 		}
+		known.Sealed = &sealed
+		return recording, nil
 	}
-	return heads
+	hash, err := record.SealedHead(signature.Statement)
+	if err != nil {
+		return reported(recording), unsigned("%v", err)
+	}
+	recording.Head = append(recording.Head, v1alpha1.RecordingHead{
+		Session: signature.Session, Sequence: signature.Last, Hash: hash, Complete: signature.Complete, Sealed: &sealed,
+	})
+	return recording, nil
 }
 
-// newest bounds the heads, and says which sessions went that are signed to their end.
-// Those go first, the oldest first: of a live one the manager must know what it signed.
+// newest bounds the heads, and says which sessions went of which something is signed.
+// Those that are signed to their end go first, the oldest first.
 func newest(heads []v1alpha1.RecordingHead) (kept []v1alpha1.RecordingHead, signed []string) {
 	for len(heads) > control.MaxHeads {
 		at := slices.IndexFunc(heads, over)
 		if at < 0 {
 			at = 0
-		} else {
+		}
+		if heads[at].Sealed != nil {
 			signed = append(signed, heads[at].Session)
 		}
 		heads = slices.Delete(heads, at, at+1)

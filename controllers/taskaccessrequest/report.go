@@ -2,6 +2,7 @@ package taskaccessrequest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -9,7 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/controllers/lookup"
@@ -26,14 +26,21 @@ func (p *Provider) Report(ctx context.Context, uid string, report control.Report
 	if err != nil {
 		return err
 	}
-	return p.writeReport(ctx, uid, func(request *v1alpha1.TaskAccessRequest) v1alpha1.TaskAccessRequestStatus {
+	err = p.writeReport(ctx, uid, func(request *v1alpha1.TaskAccessRequest) v1alpha1.TaskAccessRequestStatus {
 		return v1alpha1.TaskAccessRequestStatus{
 			Sessions:   countsOf(request.Status.Sessions, report),
-			Recording:  p.signed.merge(uid, recordingOf(request.Status.Recording, report)),
+			Recording:  recordingOf(request.Status.Recording, report),
 			Conditions: p.isolated(request, report, pod),
 		}
 	})
+	if errors.Is(err, errGone) {
+		return nil // nobody is left to tell
+	}
+	return err
 }
+
+// errGone is a request that was deleted meanwhile.
+var errGone = errors.New("the request is gone")
 
 // reportTries bounds how often a report meets another write of the status.
 const reportTries = 5
@@ -42,10 +49,13 @@ const reportTries = 5
 // made of: heads only move on, and so must not be merged with what a cache holds still.
 func (p *Provider) writeReport(ctx context.Context, uid string, draft func(*v1alpha1.TaskAccessRequest) v1alpha1.TaskAccessRequestStatus) error {
 	request, err := p.request(ctx, uid)
-	if err != nil || request == nil {
+	if err != nil {
 		return err
 	}
 	for try := 1; ; try++ {
+		if request == nil {
+			return errGone
+		}
 		status := draft(request)
 		if err := p.trim(ctx, uid, status.Recording); err != nil {
 			return err
@@ -55,19 +65,22 @@ func (p *Provider) writeReport(ctx context.Context, uid string, draft func(*v1al
 		}
 		_, err := applyStatus(ctx, p.Client, request, status, reporterFieldOwner, request.ResourceVersion)
 		if !apierrors.IsConflict(err) || try == reportTries {
-			if client.IgnoreNotFound(err) != nil {
+			switch {
+			case apierrors.IsNotFound(err):
+				return errGone
+			case err != nil:
 				return fmt.Errorf("write report: %w", err)
 			}
 			return nil
 		}
-		if request, err = p.live(ctx, request.Namespace, request.Name, uid); err != nil || request == nil {
+		if request, err = p.live(ctx, request.Namespace, request.Name, uid); err != nil {
 			return err
 		}
 	}
 }
 
-// trim takes away heads that the status has no room for. Which sessions were signed
-// to their end is in the ledger before it is forgotten here.
+// trim takes away heads that the status has no room for. That something of a session is
+// signed is in the ledger before it is forgotten here: nothing more of it will be.
 func (p *Provider) trim(ctx context.Context, uid string, recording *v1alpha1.RecordingStatus) error {
 	if recording == nil || len(recording.Head) <= control.MaxHeads {
 		return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -18,8 +17,9 @@ import (
 	"github.com/sallyport/sallyport/internal/record"
 )
 
-// Seal signs what a segment is, and never two different things about one: what it
-// signed is in the request's status, and in this replica's memory until it is there.
+// Seal signs what a segment is, and never two different things about one: what it signs
+// is in the request's status before anybody is told of it, written under the version of
+// the status that it was compared with.
 func (p *Provider) Seal(ctx context.Context, uid string, statement record.Statement) (record.Signature, error) {
 	if statement.RequestUID != uid {
 		return record.Signature{}, unsigned("session %s is another request's", statement.Session)
@@ -31,26 +31,34 @@ func (p *Provider) Seal(ctx context.Context, uid string, statement record.Statem
 	if err != nil {
 		return record.Signature{}, err
 	}
-	signature, due, err := session.sign(statement, func() record.Signature {
+	signature, given, err := session.sign(statement, func() record.Signature {
 		return record.Sign(p.RecordingKey, statement, p.Now())
-	}, p.Now())
-	if err != nil || !due {
+	})
+	if err != nil || given {
 		return signature, err
 	}
-	// Before the answer: who asks again, of whichever replica, is told the same.
-	if err := p.writeReport(ctx, uid, func(request *v1alpha1.TaskAccessRequest) v1alpha1.TaskAccessRequestStatus {
-		return p.reportedSo(uid, request)
-	}); err != nil {
-		session.again()
+	var refused error
+	err = p.writeReport(ctx, uid, func(request *v1alpha1.TaskAccessRequest) v1alpha1.TaskAccessRequestStatus {
+		status := asReported(request)
+		status.Recording, refused = withSigned(status.Recording, signature)
+		return status
+	})
+	switch {
+	case refused != nil:
+		// Another replica has signed something else: it is the status that counts.
+		p.signed.forget(uid, statement.Session)
+		return record.Signature{}, refused
+	case err != nil:
 		return record.Signature{}, err
 	}
+	session.gave(signature)
 	return signature, nil
 }
 
-// reportedSo is what the reporter has written already, with what was signed since.
-func (p *Provider) reportedSo(uid string, request *v1alpha1.TaskAccessRequest) v1alpha1.TaskAccessRequestStatus {
+// asReported is what the reporter has written already.
+func asReported(request *v1alpha1.TaskAccessRequest) v1alpha1.TaskAccessRequestStatus {
 	status := v1alpha1.TaskAccessRequestStatus{
-		Sessions: request.Status.Sessions, Recording: p.signed.merge(uid, reported(request.Status.Recording)),
+		Sessions: request.Status.Sessions, Recording: reported(request.Status.Recording),
 	}
 	if isolated := meta.FindStatusCondition(request.Status.Conditions, v1alpha1.ConditionIsolated); isolated != nil {
 		status.Conditions = []metav1.Condition{*isolated}
@@ -115,8 +123,6 @@ func unsigned(format string, args ...any) error {
 const (
 	maxSignedSessions = 4096
 	maxSignedSegments = 16
-	// signedEvery is how often what was signed of a live session is written to the status.
-	signedEvery = time.Second
 )
 
 // signatures is what this replica has signed lately. The zero value is ready.
@@ -150,19 +156,11 @@ func (s *signatures) add(uid, name string, session *signedSession) *signedSessio
 	return session
 }
 
-// merge puts what was signed into the heads.
-func (s *signatures) merge(uid string, recording *v1alpha1.RecordingStatus) *v1alpha1.RecordingStatus {
-	if recording == nil {
-		return nil
+// forget has a session read anew from the status.
+func (s *signatures) forget(uid, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions != nil {
+		s.sessions.Remove(signedKey(uid, name))
 	}
-	for _, head := range recording.Head {
-		session := s.get(uid, head.Session)
-		if session == nil {
-			continue
-		}
-		if sealed := session.newest(); sealed.Segment > 0 {
-			recording.Head = mergeSealed(recording.Head, head.Session, sealed)
-		}
-	}
-	return recording
 }

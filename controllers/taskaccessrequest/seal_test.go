@@ -116,8 +116,6 @@ func TestREC2_NoReplicaEverSignsTwoDifferentSegments(t *testing.T) {
 		name string
 		*Provider
 	}{{"the one that signed", first}, {"one that begins anew", w.provide()}} {
-		// What was signed of a live session is written within a second: make it so now.
-		w.tell(first, "one", 31, false)
 		fork := statements[2]
 		fork.Hash = hashOf("fork")
 		other := statements[3]
@@ -137,6 +135,43 @@ func TestREC2_NoReplicaEverSignsTwoDifferentSegments(t *testing.T) {
 		if signature, err := replica.Seal(t.Context(), uid, statements[2]); err != nil || signature.Statement != statements[2] {
 			t.Errorf("%s: the same segment 3: %v", replica.name, err)
 		}
+	}
+}
+
+// A proxy that was taken over asks every replica, tells of no session, and waits until
+// one has forgotten.
+func TestREC2_ReplicasThatKnowASessionAlreadySignNoTwoChains(t *testing.T) {
+	t.Parallel()
+	for name, told := range map[string]bool{"a session that was told of": true, "one that was not": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.approve()
+			uid := string(w.request.UID)
+			replicas := []*Provider{w.provide(), w.provide()}
+			if told {
+				w.tell(replicas[0], "one", 30, false)
+			}
+			statements := chain(uid, "one", 3)
+			for _, replica := range replicas { // both know segment 1
+				_, err := replica.Seal(t.Context(), uid, statements[0])
+				w.must(err)
+			}
+			_, err := replicas[0].Seal(t.Context(), uid, statements[1])
+			w.must(err)
+			fork := statements[1]
+			fork.Hash = hashOf("fork")
+			onFork := statements[2]
+			onFork.Previous = fork.Hash
+			for _, statement := range []record.Statement{fork, onFork} {
+				if _, err := replicas[1].Seal(t.Context(), uid, statement); !errors.Is(err, control.ErrSealRefused) {
+					t.Errorf("the other replica signs another segment %d: %v", statement.Segment, err)
+				}
+			}
+			if _, err := replicas[1].Seal(t.Context(), uid, statements[2]); err != nil {
+				t.Errorf("and does not go on: %v", err)
+			}
+		})
 	}
 }
 

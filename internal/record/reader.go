@@ -114,7 +114,7 @@ func (r *Reader) sealedHead() string {
 	if r.now == nil || r.now.open || r.at < len(r.now.plain) {
 		return ""
 	}
-	return sum(openDomain, r.now.hash[:], nil).String()
+	return headOfSealed(r.now.hash)
 }
 
 // Next is the next event. io.EOF follows session.end. An *IncompleteError says that there

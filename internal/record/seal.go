@@ -44,3 +44,15 @@ func encrypt(object *bytes.Buffer, body []byte, recipients []age.Recipient) erro
 
 // segmentHash is the link of the chain: over every byte of the object.
 func segmentHash(object []byte) Hash { return sum(segmentDomain, nil, object) }
+
+// headOfSealed is the head's hash where a segment is sealed and the next has no event.
+func headOfSealed(segment Hash) string { return sum(openDomain, segment[:], nil).String() }
+
+// SealedHead is the hash of the head that ends with a segment.
+func SealedHead(of Statement) (string, error) {
+	segment, err := parseHash(of.Hash)
+	if err != nil {
+		return "", err
+	}
+	return headOfSealed(segment), nil
+}

@@ -12,8 +12,9 @@ import (
 	"github.com/sallyport/sallyport/internal/record/store"
 )
 
-// signEvery gathers segments: a signature vouches for all segments before its own.
-const signEvery = 200 * time.Millisecond
+// signEvery gathers segments: a signature vouches for all segments before its own, and
+// costs the manager a write of the request's status.
+const signEvery = time.Second
 
 func (k *Keeper) wakeSigner() {
 	select {
@@ -28,7 +29,7 @@ func (k *Keeper) sign() {
 	if k.options.Seal == nil {
 		return
 	}
-	pause := signEvery
+	retry := firstPause
 	for {
 		select {
 		case <-k.signing:
@@ -40,11 +41,13 @@ func (k *Keeper) sign() {
 			if len(batch) == 0 {
 				break
 			}
+			pause := signEvery
 			if err := k.signBatch(batch); err != nil {
 				k.options.Log.Info("Segments are not signed yet", "reason", err.Error())
-				pause = min(2*pause, lastPause)
+				retry = min(2*retry, lastPause)
+				pause = retry
 			} else {
-				pause = signEvery
+				retry = firstPause
 			}
 			if !sleep(k.context, pause/2+rand.N(pause/2)) { //nolint:gosec // jitter, not a secret
 				return
