@@ -52,6 +52,8 @@ func (p place) points() map[string]int64 {
 	for _, point := range keeper.Points() {
 		points[string(point)] = 2
 	}
+	// Signatures are asked for once a second at most.
+	points[string(keeper.PointSign)], points[string(keeper.PointSigned)] = 1, 1
 	// The first journal grows before it is written to, and the others reuse its room.
 	points[string(record.PointJournalGrow)] = 1
 	points[string(record.PointJournalWrite)], points[string(record.PointJournalWritten)] = 17, 17
