@@ -8,12 +8,14 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/controllers/lookup"
 	"github.com/sallyport/sallyport/internal/control/server"
 	"github.com/sallyport/sallyport/internal/credential"
+	"github.com/sallyport/sallyport/internal/digest"
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/manifest"
 )
@@ -138,9 +140,14 @@ func (p *Provider) grant(ctx context.Context, v view) (*grant.Grant, error) {
 		return nil, err
 	}
 	spec := *v.policy.Spec.DeepCopy()
+	var reviewed *v1alpha1.Grant
+	if !equality.Semantic.DeepEqual(spec.Grant, question.Grant) {
+		reviewed = spec.Grant.DeepCopy()
+	}
 	spec.Grant = question.Grant
 	return &grant.Grant{
-		PolicyName: v.policy.Name, PolicyDigest: question.Policy.Digest, Policy: spec,
+		PolicyName: v.policy.Name, PolicyDigest: question.Policy.Digest, Policy: spec, Reviewed: reviewed,
+		Review: v.review.Name, Outcome: digest.Review(v.review),
 		Deadline: v.request.Status.ExpiresAt.Time,
 		Postgres: &grant.PostgresUpstream{
 			Host: v.target.Spec.Postgres.Host, Addresses: v.target.Status.Addresses, Port: v.target.Spec.Postgres.Port,

@@ -68,6 +68,12 @@ func encodeGrant(requestUID string, g *grant.Grant, sealer *Sealer) (*controlpb.
 	}
 	out := &controlpb.Grant{
 		PolicyName: g.PolicyName, PolicyDigest: g.PolicyDigest, Policy: policy, Deadline: g.Deadline.UnixNano(),
+		Review: g.Review, Outcome: g.Outcome,
+	}
+	if g.Reviewed != nil {
+		if out.Reviewed, err = json.Marshal(g.Reviewed); err != nil {
+			return nil, fmt.Errorf("encode a grant: its policy's own: %w", err)
+		}
 	}
 	if g.Deadline.IsZero() {
 		return nil, errors.New("encode a grant: it has no deadline")
@@ -93,9 +99,15 @@ func decodeGrant(requestUID string, in *controlpb.Grant, opener *Opener) (*grant
 	}
 	out := &grant.Grant{
 		PolicyName: in.GetPolicyName(), PolicyDigest: in.GetPolicyDigest(), Deadline: time.Unix(0, in.GetDeadline()).UTC(),
+		Review: in.GetReview(), Outcome: in.GetOutcome(),
 	}
 	if err := json.Unmarshal(in.GetPolicy(), &out.Policy); err != nil {
 		return nil, fmt.Errorf("read the grant's policy: %w", err)
+	}
+	if own := in.GetReviewed(); len(own) > 0 {
+		if err := json.Unmarshal(own, &out.Reviewed); err != nil {
+			return nil, fmt.Errorf("read the policy's own grant: %w", err)
+		}
 	}
 	if p := in.GetPostgres(); p != nil {
 		plain, err := opener.open(requestUID, p.GetSealed())

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
+	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/control/controlpb"
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/record"
@@ -46,6 +47,8 @@ func TestEveryFieldOfAStateCrossesTheWire(t *testing.T) {
 		if want.Phase == grant.Granted {
 			want.Grant = &grant.Grant{
 				PolicyName: rapid.String().Draw(t, "policy"), PolicyDigest: rapid.String().Draw(t, "digest"),
+				Review: rapid.String().Draw(t, "review"), Outcome: rapid.String().Draw(t, "outcome"),
+				Reviewed: rapid.Ptr(rapid.Just(v1alpha1.Grant{Postgres: &v1alpha1.PostgresGrant{Database: "shop"}}), true).Draw(t, "reviewed"),
 				Deadline: time.Unix(rapid.Int64Range(1, 1<<32).Draw(t, "deadline"), 5).UTC(),
 				Postgres: rapid.Ptr(rapid.Make[grant.PostgresUpstream](), true).Draw(t, "postgres"),
 			}

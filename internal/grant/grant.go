@@ -80,6 +80,13 @@ type Grant struct {
 	PolicyDigest string `json:"policyDigest,omitempty"`
 	// Policy is the snapshot, its grant already narrowed by the request.
 	Policy v1alpha1.AccessPolicySpec `json:"policy"`
+	// Reviewed is the policy's own grant, where Policy has a narrowed one: with it,
+	// recordings show the text that PolicyDigest is of.
+	Reviewed *v1alpha1.Grant `json:"reviewed,omitempty"`
+	// Review is the ApprovalReview that approved it, and Outcome the digest of what came
+	// of that: digest.Review.
+	Review  string `json:"review,omitempty"`
+	Outcome string `json:"outcome,omitempty"`
 	// Deadline ends every session.
 	Deadline time.Time `json:"deadline"`
 	// Postgres is the upstream, for that protocol.

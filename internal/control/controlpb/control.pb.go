@@ -1214,8 +1214,13 @@ type Grant struct {
 	// AccessPolicySpec in JSON, its grant narrowed by the request.
 	Policy []byte `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
 	// Unix time in nanoseconds.
-	Deadline      int64             `protobuf:"varint,4,opt,name=deadline,proto3" json:"deadline,omitempty"`
-	Postgres      *PostgresUpstream `protobuf:"bytes,5,opt,name=postgres,proto3" json:"postgres,omitempty"`
+	Deadline int64             `protobuf:"varint,4,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	Postgres *PostgresUpstream `protobuf:"bytes,5,opt,name=postgres,proto3" json:"postgres,omitempty"`
+	// The policy's own Grant in JSON, where that in policy is narrowed; else empty.
+	Reviewed []byte `protobuf:"bytes,6,opt,name=reviewed,proto3" json:"reviewed,omitempty"`
+	// The ApprovalReview that approved it, and the digest of what came of that.
+	Review        string `protobuf:"bytes,7,opt,name=review,proto3" json:"review,omitempty"`
+	Outcome       string `protobuf:"bytes,8,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1283,6 +1288,27 @@ func (x *Grant) GetPostgres() *PostgresUpstream {
 		return x.Postgres
 	}
 	return nil
+}
+
+func (x *Grant) GetReviewed() []byte {
+	if x != nil {
+		return x.Reviewed
+	}
+	return nil
+}
+
+func (x *Grant) GetReview() string {
+	if x != nil {
+		return x.Review
+	}
+	return ""
+}
+
+func (x *Grant) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
 }
 
 type PostgresUpstream struct {
@@ -2153,14 +2179,17 @@ const file_control_proto_rawDesc = "" +
 	"\x06target\x18\n" +
 	" \x01(\tR\x06target\x12\x1f\n" +
 	"\vclient_keys\x18\v \x03(\tR\n" +
-	"clientKeys\"\xc5\x01\n" +
+	"clientKeys\"\x93\x02\n" +
 	"\x05Grant\x12\x1f\n" +
 	"\vpolicy_name\x18\x01 \x01(\tR\n" +
 	"policyName\x12#\n" +
 	"\rpolicy_digest\x18\x02 \x01(\tR\fpolicyDigest\x12\x16\n" +
 	"\x06policy\x18\x03 \x01(\fR\x06policy\x12\x1a\n" +
 	"\bdeadline\x18\x04 \x01(\x03R\bdeadline\x12B\n" +
-	"\bpostgres\x18\x05 \x01(\v2&.sallyport.control.v1.PostgresUpstreamR\bpostgres\"\x87\x02\n" +
+	"\bpostgres\x18\x05 \x01(\v2&.sallyport.control.v1.PostgresUpstreamR\bpostgres\x12\x1a\n" +
+	"\breviewed\x18\x06 \x01(\fR\breviewed\x12\x16\n" +
+	"\x06review\x18\a \x01(\tR\x06review\x12\x18\n" +
+	"\aoutcome\x18\b \x01(\tR\aoutcome\"\x87\x02\n" +
 	"\x10PostgresUpstream\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1c\n" +
 	"\taddresses\x18\x02 \x03(\tR\taddresses\x12\x12\n" +
