@@ -34,7 +34,11 @@ func (s *Session) Admit(ctx context.Context, operation Operation) (Admission, er
 	if err != nil {
 		return Admission{}, err
 	}
-	number, now := s.operations.Add(1), s.task.current.Load()
+	now := s.task.current.Load()
+	if err := s.recordTerms(now); err != nil {
+		return Admission{}, err
+	}
+	number := s.operations.Add(1)
 	entry := newEntry()
 	defer entry.free()
 	entry.take(number, &operation)
@@ -51,6 +55,9 @@ func (s *Session) Admit(ctx context.Context, operation Operation) (Admission, er
 			return Admission{}, err
 		}
 		decision, now, withdrawn = s.review(ctx, number, operation, decision, now)
+		if err := s.recordTerms(now); err != nil {
+			return Admission{}, err
+		}
 	}
 	allowed := decision.Effect == v1alpha1.EffectAllow || decision.Effect == v1alpha1.EffectHoldCommit
 	s.count(allowed)

@@ -12,7 +12,7 @@ const tellEvery = 30 * time.Second
 
 // AwaitGrant returns when the task is granted. While it waits it calls tell with
 // what it waits for: at once, when that changes, and every half minute; an error of
-// tell ends the wait (the client left). ErrEnded when the task ends first.
+// tell ends the wait (the client left). What was granted is recorded then. ErrEnded when the task ends first.
 func (s *Session) AwaitGrant(ctx context.Context, tell func(message string) error) error {
 	again := time.NewTicker(tellEvery)
 	defer again.Stop()
@@ -24,7 +24,10 @@ func (s *Session) AwaitGrant(ctx context.Context, tell func(message string) erro
 		state, changed := s.task.newest()
 		switch state.Phase {
 		case grant.Granted:
-			return s.task.usable()
+			if err := s.task.usable(); err != nil {
+				return err
+			}
+			return s.recordTerms(s.task.current.Load())
 		case grant.Ended:
 			return &EndedError{state.Reason}
 		case grant.Waiting:

@@ -101,7 +101,7 @@ func TestAHeldOperationIsRecordedFromHoldToVerdict(t *testing.T) {
 		story = append(story, line)
 	}
 	if diff := cmp.Diff([]string{
-		"session.start", "operation", "hold " + review.Review + " ", "hold " + review.Review + " Approved",
+		"session.start", "grant", "operation", "hold " + review.Review + " ", "hold " + review.Review + " Approved",
 		"verdict Allow: review " + review.Review + ": approved by alice (dba)",
 	}, story); diff != "" {
 		t.Error(diff)

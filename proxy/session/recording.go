@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/policy"
@@ -40,6 +42,9 @@ type begun struct {
 	recording Recording
 	facts     policy.SessionContext
 	how       grant.Recording
+	// terms are the newest that are recorded; telling keeps their events in order.
+	terms   atomic.Pointer[record.Grant]
+	telling sync.Mutex
 }
 
 // append writes to the recording.

@@ -70,7 +70,7 @@ func TestAnOperationIsRecordedThenDecidedThenAdmitted(t *testing.T) {
 		story = append(story, line)
 	}
 	if diff := cmp.Diff([]string{
-		"session.start", "operation Allow reads public.orders", "operation Deny reads public.customers", "stream", "result", "session.end",
+		"session.start", "grant", "operation Allow reads public.orders", "operation Deny reads public.customers", "stream", "result", "session.end",
 	}, story); diff != "" {
 		t.Error(diff)
 	}

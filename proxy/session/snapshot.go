@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/mask"
 	"github.com/sallyport/sallyport/internal/policy"
+	"github.com/sallyport/sallyport/internal/record"
 )
 
 // snapshot is what operations are judged by. A newer one replaces it whole, so that an
@@ -16,6 +17,8 @@ type snapshot struct {
 	state grant.State
 	// policy of the state's grant; nil while there is none.
 	policy *policy.Policy
+	// terms is the grant as sessions record it; nil while there is none.
+	terms *record.Grant
 	// masks of that policy, keyed for this task.
 	masks *mask.Set
 	task  policy.TaskContext
@@ -24,9 +27,9 @@ type snapshot struct {
 	endAt time.Time
 }
 
-func newSnapshot(state grant.State, compiled *policy.Policy, endAt time.Time) *snapshot {
+func newSnapshot(state grant.State, compiled *policy.Policy, terms *record.Grant, endAt time.Time) *snapshot {
 	return &snapshot{
-		state: state, policy: compiled, masks: masksOf(compiled, state), endAt: endAt,
+		state: state, policy: compiled, terms: terms, masks: masksOf(compiled, state), endAt: endAt,
 		task: policy.TaskContext{
 			ID: state.Task.ID, Type: state.Task.Type, URL: state.Task.URL, Reviewer: state.Task.Reviewer,
 			Requester: state.Task.Requester, Request: state.Task.Request, Namespace: state.Task.Namespace,

@@ -102,7 +102,7 @@ func NewTask(options Options) (*Task, error) {
 		changed:  make(chan struct{}),
 		sessions: map[*Session]struct{}{},
 	}
-	t.current.Store(newSnapshot(grant.State{Phase: grant.Waiting, Wait: "the proxy has not heard from the manager yet"}, nil, time.Time{}))
+	t.current.Store(newSnapshot(grant.State{Phase: grant.Waiting, Wait: "the proxy has not heard from the manager yet"}, nil, nil, time.Time{}))
 	t.stopped, t.stop = context.WithCancel(context.Background())
 	t.watched.Go(t.watch)
 	return t, nil
@@ -143,7 +143,12 @@ func (t *Task) Update(state grant.State) {
 	if state.Grant != nil {
 		endAt = t.monotonic(before, state.Grant.Deadline)
 	}
-	t.current.Store(newSnapshot(state, compiled, endAt))
+	words, err := terms(before.terms, state.Grant)
+	if err != nil {
+		t.options.Log.Error(err, "The policy cannot be recorded", "policy", state.Grant.PolicyName)
+		state.Phase, state.Grant, state.Reason = grant.Ended, nil, "this proxy cannot record the policy"
+	}
+	t.current.Store(newSnapshot(state, compiled, words, endAt))
 	if state.Phase == grant.Ended {
 		t.endAll(&EndedError{state.Reason})
 	}

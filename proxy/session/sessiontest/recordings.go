@@ -118,6 +118,9 @@ func (r *Recordings) Events(session string) ([]record.Event, error) {
 			if event.Output != nil {
 				event.Output.Block = line.block
 			}
+			if event.Grant != nil {
+				event.Grant.Text = line.block
+			}
 			events = append(events, event)
 		}
 	}
@@ -171,6 +174,9 @@ func (r *recording) append(event record.Event) error {
 	added := line{event: encoded}
 	if event.Output != nil {
 		added.block = bytes.Clone(event.Output.Block)
+	}
+	if event.Grant != nil {
+		added.block = bytes.Clone(event.Grant.Text)
 	}
 	r.lines = append(r.lines, added)
 	hash := sha256.Sum256(append([]byte(r.head.Hash), encoded...))
