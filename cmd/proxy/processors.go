@@ -17,7 +17,7 @@ func watchProcessors(ctx context.Context, s *server.Server) error {
 	if os.Getenv("GOMAXPROCS") != "" {
 		return nil
 	}
-	return (&server.Processors{Most: runtime.GOMAXPROCS(0), Used: processorTime, Bulk: s.Bulk, Set: runtime.GOMAXPROCS}).Watch(ctx)
+	return (&server.Processors{Most: runtime.GOMAXPROCS(0), Used: processorTime, Bulk: s.Bulk, Clients: s.Clients, Set: runtime.GOMAXPROCS}).Watch(ctx)
 }
 
 // processorTime is what this process has used so far, user and system.

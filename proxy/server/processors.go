@@ -18,14 +18,15 @@ const (
 // short messages waits most of the time: with a second processor each message wakes
 // threads that find nothing to do, and takes a tenth more time. But with one, the network
 // is looked at only when no session has anything left to do: one that is reading many rows
-// would hold up the others. While one does, and while the process is busy, it gets all.
+// would hold up the others. While there are several and one does, or the process is busy,
+// it gets all.
 type Processors struct {
 	// Most is how many there are.
 	Most int
 	// Used is the processor time that the process has used so far.
 	Used func() (time.Duration, error)
-	// Bulk is Server.Bulk.
-	Bulk func() int64
+	// Bulk is Server.Bulk, Clients is Server.Clients.
+	Bulk, Clients func() int64
 	// Set is runtime.GOMAXPROCS.
 	Set func(int) int
 	// Ticks come every lookAt; a ticker's by default.
@@ -77,6 +78,8 @@ func (p *Processors) next(given int, last, now load) int {
 	}
 	share := float64(now.used-last.used) / float64(now.at.Sub(last.at))
 	switch bulk := now.bulk-last.bulk >= muchBulk; {
+	case p.Clients() < 2:
+		return 1
 	case share > crowded, bulk:
 		return p.Most
 	case share < roomy:

@@ -14,9 +14,12 @@ func TestAProcessThatIsBusyOrMovesMuchGetsAllProcessorsAndAnotherGetsOne(t *test
 	t.Parallel()
 	const quarter = 250 * time.Millisecond
 	while := []struct {
-		share float64
-		bulk  int64
-	}{{0.1, 0}, {0.8, 1 << 10}, {0.9, 0}, {1.9, 0}, {0.8, 0}, {0.75, 0}, {0.6, 0}, {0.8, 0}, {0.1, 1 << 20}, {0.8, 0}, {0, 1 << 19}}
+		share         float64
+		bulk, clients int64
+	}{
+		{0.1, 0, 2}, {0.8, 1 << 10, 2}, {0.9, 0, 2}, {1.9, 0, 2}, {0.8, 0, 2}, {0.75, 0, 2}, {0.6, 0, 2}, {0.8, 0, 2},
+		{0.1, 1 << 20, 2}, {0.8, 0, 2}, {0, 1 << 19, 2}, {1, 1 << 20, 1}, {1, 1 << 20, 3}, {1, 1 << 20, 1},
+	}
 	ticks := make(chan time.Time)
 	ctx, cancel := context.WithCancel(t.Context())
 	looked, now, used, bulk := 0, time.Unix(0, 0), time.Duration(0), int64(0)
@@ -30,7 +33,8 @@ func TestAProcessThatIsBusyOrMovesMuchGetsAllProcessorsAndAnotherGetsOne(t *test
 			looked++
 			return used, nil
 		},
-		Bulk: func() int64 { return bulk },
+		Bulk:    func() int64 { return bulk },
+		Clients: func() int64 { return while[looked-2].clients },
 		Set: func(n int) int {
 			set = append(set, n)
 			return 0
@@ -46,7 +50,7 @@ func TestAProcessThatIsBusyOrMovesMuchGetsAllProcessorsAndAnotherGetsOne(t *test
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]int{1, 4, 1, 4, 1, 4}, set); diff != "" {
+	if diff := cmp.Diff([]int{1, 4, 1, 4, 1, 4, 1, 4}, set); diff != "" {
 		t.Error(diff)
 	}
 }

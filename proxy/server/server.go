@@ -40,7 +40,12 @@ type Server struct {
 
 	// bulk is what has gone to and from clients in large pieces, in bytes.
 	bulk atomic.Int64
+	// clients is how many are connected.
+	clients atomic.Int64
 }
+
+// Clients is how many are connected.
+func (s *Server) Clients() int64 { return s.clients.Load() }
 
 // Bulk is how many bytes have gone to and from clients in pieces larger than what people
 // and programs say to each other.
@@ -79,6 +84,8 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 }
 
 func (s *Server) serve(ctx context.Context, conn net.Conn, places <-chan struct{}) {
+	s.clients.Add(1)
+	defer s.clients.Add(-1)
 	current := s.Task.NewSession(conn.RemoteAddr())
 	var release sync.Once
 	leave := func() { release.Do(func() { <-places }) }
