@@ -299,7 +299,8 @@ func (w *Writer) Sync() error {
 	w.mu.Lock()
 	if !w.durable && w.failed == nil {
 		w.durable = true
-		if err := syncFiles(w.options.Spool); err != nil {
+		// The folder's own name, too: it was made for this session.
+		if err := errors.Join(syncFiles(w.options.Spool), syncFolder(filepath.Dir(w.options.Spool))); err != nil {
 			_ = w.fail(err)
 		}
 	}
@@ -335,11 +336,12 @@ func (w *Writer) Rotate() error {
 	return nil
 }
 
-// Due says that the open segment's oldest event is older than SegmentAge.
+// Due says that the open segment's oldest event is older than SegmentAge, or, where the
+// clock was set back, that much ahead of it.
 func (w *Writer) Due(now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.journal != nil && w.options.SegmentAge > 0 && now.Sub(w.header.Time) >= w.options.SegmentAge
+	return w.journal != nil && w.options.SegmentAge > 0 && now.Sub(w.header.Time).Abs() >= w.options.SegmentAge
 }
 
 // Head says how far the recording goes.

@@ -177,6 +177,10 @@ func TestASegmentIsDueWhenItsOldestEventIs(t *testing.T) {
 	if w.Due(now.Add(59*time.Second)) || !w.Due(now.Add(time.Minute)) {
 		t.Error("not by its oldest event")
 	}
+	// A clock that was set back must not keep it open for as long.
+	if w.Due(now.Add(-time.Second)) || !w.Due(now.Add(-2*time.Hour)) {
+		t.Error("not where the clock was set back")
+	}
 	if err := errors.Join(w.Rotate(), w.Rotate()); err != nil || sealed != 1 || w.Due(now.Add(time.Hour)) {
 		t.Errorf("%d sealed, %v", sealed, err)
 	}
