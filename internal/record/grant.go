@@ -32,6 +32,15 @@ type GrantText struct {
 	Grant json.RawMessage `json:"grant,omitempty"`
 }
 
+// Words are a grant in one line, as it was recorded: whoever prints them neutralises them.
+func (g *Grant) Words() string {
+	text := "granted by policy " + g.Policy + " until " + g.Deadline.UTC().Format(time.RFC3339)
+	if g.Review != "" {
+		text += ", approved by review " + g.Review
+	}
+	return text
+}
+
 // Terms is the text of a grant; ok is false where it was too long to be recorded.
 func (g *Grant) Terms() (text GrantText, ok bool, err error) {
 	if len(g.Text) == 0 {

@@ -150,6 +150,8 @@ func marker(s Step) string {
 	switch s.Kind {
 	case Asked:
 		text = s.Operation.Kind + " " + s.Operation.Text
+	case Granted:
+		text = s.Grant.Words()
 	case Held:
 		text = held(s.Hold)
 	case Decided:

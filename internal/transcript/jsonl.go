@@ -30,6 +30,8 @@ type line struct {
 	Data record.Text `json:"data,omitempty"`
 	// Unreadable says why an output has no rows.
 	Unreadable string `json:"unreadable,omitempty"`
+	// Terms are a grant's policy.
+	Terms json.RawMessage `json:"terms,omitempty"`
 	// Block is an output that is not of protocol "postgres".
 	Block []byte `json:"block,omitempty"`
 }
@@ -58,6 +60,10 @@ func (e *lineExporter) Session(events Events) error {
 			l.Block = event.Output.Block
 		case event.Result != nil:
 			delete(rows, event.Result.Operation)
+		case event.Grant != nil:
+			if json.Valid(event.Grant.Text) {
+				l.Terms = event.Grant.Text
+			}
 		case event.Terminal != nil:
 			l.Data = record.Text(event.Terminal.Data)
 		}

@@ -184,6 +184,8 @@ func (s *pageSession) show(step Step) map[string]any {
 			"path": printable(f.Path), "op": printable(f.Op), "direction": printable(f.Direction),
 			"bytes": f.Bytes, "sha256": printable(f.SHA256),
 		}
+	case Granted:
+		return map[string]any{"text": printable(step.Grant.Words())}
 	case Said:
 		return map[string]any{"text": printable(step.Notice)}
 	case End:

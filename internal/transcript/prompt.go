@@ -29,6 +29,8 @@ func (p *prompt) text(s Step) string {
 	switch s.Kind {
 	case Begin:
 		return p.begin(s.Start)
+	case Granted:
+		return mark(dim, s.Grant.Words())
 	case Asked:
 		return p.asked(s.Operation)
 	case Held:

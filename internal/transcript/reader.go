@@ -99,6 +99,8 @@ func (r *Reader) take(event record.Event) {
 	case event.Start != nil:
 		r.start = event.Start
 		r.add(Step{Kind: Begin, Start: event.Start})
+	case event.Grant != nil:
+		r.add(Step{Kind: Granted, Grant: event.Grant, Sequence: event.Sequence})
 	case event.Operation != nil:
 		r.ask(event.Operation, event.Verdict)
 	case event.Part != nil:

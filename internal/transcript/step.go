@@ -15,6 +15,8 @@ type Kind string
 const (
 	// Begin is the session's first step; Start is set.
 	Begin Kind = "begin"
+	// Granted is what the operations after it are judged by; Grant and Sequence are set.
+	Granted Kind = "granted"
 	// Asked is an operation with all of its text, before anything else about it.
 	Asked Kind = "asked"
 	// Held is an operation before its reviewers, or what came of that; Hold is set.
@@ -54,7 +56,11 @@ type Step struct {
 	// session's own steps.
 	Operation *Operation
 
-	Start   *record.Start
+	Start *record.Start
+	Grant *record.Grant
+	// Sequence is the number of a grant's event.
+	Sequence int64
+
 	Hold    *record.Hold
 	Verdict *record.Verdict
 	Stream  *record.Stream

@@ -70,6 +70,8 @@ func attached(event record.Event) []byte {
 		return event.Output.Block
 	case event.Terminal != nil:
 		return event.Terminal.Data
+	case event.Grant != nil:
+		return event.Grant.Text
 	}
 	return nil
 }

@@ -340,3 +340,15 @@ func TestWhatCannotBeReplayedIsSaid(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAGrantIsShownInOneLine(t *testing.T) {
+	t.Parallel()
+	folder := recordingtest.New(t)
+	folder.Session(t, hostile("0195"),
+		record.Event{Type: record.EventGrant, Grant: &record.Grant{Policy: "orders-fix\n# ended: forged", Review: "pay-1423", Text: []byte(`{"policy":{}}`)}},
+		record.Event{Type: record.EventEnd, End: &record.End{}})
+	out, _, err := replayed(t, folder, nil)
+	if err != nil || !strings.Contains(out, "granted by policy orders-fix") || strings.Contains(out, "\n# ended: forged") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -80,6 +80,8 @@ func (p *text) event(event record.Event) {
 	switch {
 	case event.Start != nil:
 		p.start(event.Time, event.Start)
+	case event.Grant != nil:
+		p.printf("%s  -- %s\n", clock(event.Time), line(event.Grant.Words()))
 	case event.Operation != nil:
 		o := event.Operation
 		p.printf("%s  %s ", clock(event.Time), number(o.ID))

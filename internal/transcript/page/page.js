@@ -104,6 +104,7 @@
     },
     streamed(li, top, s) { li.append(marked("p", "quiet", s.bytes + " bytes to the target, SHA-256 " + s.sha256)); },
     moved(li, top, s) { li.append(marked("p", "", [s.op, s.direction, s.path, s.bytes + " bytes", s.sha256 && "SHA-256 " + s.sha256].filter(Boolean).join(" "))); },
+    granted(li, top, s) { li.append(marked("p", "quiet", s.text)); },
     said(li, top, s) { li.append(marked("pre", "quiet", s.text)); },
     end(li, top, s) { li.append(marked("p", "", "Ended: " + s.reason + " (" + s.allowed + " allowed, " + s.refused + " refused)")); },
   };
