@@ -27,8 +27,6 @@ const (
 	// requestLimit ends before the API server's own limit of a minute.
 	requestLimit = 55 * time.Second
 	askLimit     = 5 * time.Second
-	// maxReads is how many reads may be under way at once.
-	maxReads = 32
 )
 
 // Handler answers requests that the API server hands on.
@@ -52,7 +50,7 @@ type Handler struct {
 	Now   func() time.Time
 	Log   logr.Logger
 
-	reads chan struct{}
+	reads *reads
 }
 
 // Request is whose recordings are read.
@@ -73,7 +71,7 @@ type AccessReviews interface {
 
 // New makes a handler; every exported field of h must be set.
 func New(h Handler) *Handler {
-	h.reads = make(chan struct{}, maxReads)
+	h.reads = &reads{}
 	return &h
 }
 
@@ -99,13 +97,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	select {
-	case h.reads <- struct{}{}:
-		defer func() { <-h.reads }()
-	default:
+	if !h.reads.begin(who.GetName()) {
 		refuse(w, apierrors.NewTooManyRequests("too many recordings are being read: try again", 1))
 		return
 	}
+	defer h.reads.end(who.GetName())
 	ctx, cancel := context.WithTimeout(r.Context(), requestLimit)
 	defer cancel()
 	h.read(ctx, w, who, what)
