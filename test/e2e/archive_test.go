@@ -66,6 +66,50 @@ func archived(t *testing.T, d *harness.Domain, archive *harness.Archive, durabil
 	proved(t, task)
 }
 
+// With durability Remote what the bucket has not taken does not reach the target.
+func TestREC1_WithoutItsBucketNothingRunsUnrecorded(t *testing.T) {
+	t.Parallel()
+	cluster := harness.Open(t)
+	archive := cluster.Archive(t)
+	d := cluster.Domain(t, func(p *harness.Policies) {
+		p.Fix.Recording = v1alpha1.RecordingPolicy{Store: archive.Name, Durability: v1alpha1.DurabilityRemote}
+	})
+	task := d.Granted(t, d.Bob, "pay-1", harness.TypeFix)
+	note := func() string {
+		return strings.Join(d.Postgres.Query(t, "SELECT coalesce(note, '') FROM orders WHERE id = 2929"), "")
+	}
+	d.Postgres.Exec(t, "UPDATE orders SET note = NULL WHERE id = 2929")
+	psql := task.Psql(t)
+	psql.Reads(t, "UPDATE orders SET note = 'recorded' WHERE id = 2929 RETURNING id;", "2929")
+
+	archive.Stop(t)
+	psql.Send(t, "UPDATE orders SET note = 'without a bucket' WHERE id = 2929;")
+	if _, code := psql.Exit(t, harness.Patience); code == 0 {
+		t.Error("the session went on without a recording")
+	}
+	says(t, psql.Err.String(), "FATAL", "record")
+	if got := note(); got != "recorded" {
+		t.Errorf("the target has %q", got)
+	}
+
+	archive.Start(t)
+	// The proxy tries every few seconds; until then it lets nobody in.
+	harness.Eventually(t, harness.Patience, "a session that is recorded", func() (bool, string) {
+		result := d.Bob.Try(t, "access", "psql", task.Name, "-n", d.Namespace, "--", "-c", "UPDATE orders SET note = 'again' WHERE id = 2929")
+		return result.Code == 0, result.String()
+	})
+	task.Close(t)
+	task.AwaitGone(t, v1alpha1.ReasonClosed)
+	if got := note(); got != "again" {
+		t.Errorf("the target has %q", got)
+	}
+	// What was on record and did not run has no result.
+	says(t, task.Replay(t), "note = 'recorded'", "note = 'without a bucket'", "note = 'again'")
+	verdict := task.Verify(t)
+	says(t, verdict.String(), "OK: complete", "signed up to segment")
+	doesNotSay(t, verdict.String(), "FAILED", "not signed")
+}
+
 // onlyToItsArchive checks that a proxy may connect to its store, and has no login for it.
 func onlyToItsArchive(t *testing.T, task *harness.Task, archive *harness.Archive) {
 	t.Helper()

@@ -40,6 +40,10 @@ type Archive struct {
 	Address string
 	// Folder is where the server keeps the bucket's objects, as files.
 	Folder string
+
+	cluster *Cluster
+	// root has the server's files, and command starts it.
+	root, command string
 }
 
 // Archive starts an S3 server with TLS and makes its bucket a store, until the end of the
@@ -59,29 +63,36 @@ func (c *Cluster) Archive(t testing.TB) *Archive {
 	root := t.TempDir()
 	a := &Archive{
 		Name: "archive-" + utilrand.String(6), Address: fmt.Sprintf("%s:%d", archiveIP, port),
-		Folder: filepath.Join(root, "data", "recordings"),
+		Folder: filepath.Join(root, "data", "recordings"), cluster: c, root: root,
 	}
 	if err := os.MkdirAll(a.Folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	authority := certify(t, root)
-	c.serve(t, root, fmt.Sprintf("%s --region us-east-1 --access %s --secret '%s' --cert %s/server.crt --key %s/server.key --quiet --port %s posix %s/data",
-		program, archiveKey, archiveSecret, root, root, a.Address, root))
+	a.command = fmt.Sprintf("%s --region us-east-1 --access %s --secret '%s' --cert %s/server.crt --key %s/server.key --quiet --port %s posix %s/data",
+		program, archiveKey, archiveSecret, root, root, a.Address, root)
+	a.Start(t)
+	t.Cleanup(func() {
+		a.Stop(t)
+		if t.Failed() {
+			log, _ := os.ReadFile(root + "/log")
+			t.Logf("the S3 server's last words: %s", log[max(0, len(log)-2000):])
+		}
+	})
 	c.installStore(t, a, port, authority)
 	return a
 }
 
-// serve runs a command among the cluster's processes, until the end of the test.
-func (c *Cluster) serve(t testing.TB, folder, command string) {
+// Start starts the server, among the cluster's processes.
+func (a *Archive) Start(t testing.TB) {
 	t.Helper()
-	c.inside(t, fmt.Sprintf("setsid %s >%s/log 2>&1 </dev/null & echo $! >%s/pid", command, folder, folder))
-	t.Cleanup(func() {
-		c.inside(t, fmt.Sprintf("kill $(cat %s/pid) || true", folder))
-		if t.Failed() {
-			log, _ := os.ReadFile(folder + "/log")
-			t.Logf("the S3 server's last words: %s", log[max(0, len(log)-2000):])
-		}
-	})
+	a.cluster.inside(t, fmt.Sprintf("setsid %s >>%s/log 2>&1 </dev/null & echo $! >%s/pid", a.command, a.root, a.root))
+}
+
+// Stop kills it; what it has stored stays.
+func (a *Archive) Stop(t testing.TB) {
+	t.Helper()
+	a.cluster.inside(t, fmt.Sprintf("kill -9 $(cat %s/pid) || true", a.root))
 }
 
 // installStore applies the sample of a store with this one's own values.
