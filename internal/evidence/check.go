@@ -78,12 +78,17 @@ type checker struct {
 	trust      Trust
 	// keys that recordings are checked with.
 	keys []ed25519.PublicKey
+	// corrupt are the sessions that failed, signed the last event that is signed in others.
+	corrupt map[string]bool
+	signed  map[string]int64
+	// recordedIn is the session whose recording has the policy that reviewers saw.
+	recordedIn string
 }
 
 // Check checks a bundle, and says of each part what that has shown. Its error is one of
 // reading; whatever is wrong with the bundle is in the result.
 func Check(ctx context.Context, bundle fs.FS, trust Trust) (*Result, error) {
-	c := &checker{Result: &Result{}, bundle: bundle, trust: trust}
+	c := &checker{Result: &Result{}, bundle: bundle, trust: trust, corrupt: map[string]bool{}, signed: map[string]int64{}}
 	var err error
 	c.manifest, c.Manifest, err = readManifest(bundle)
 	if err != nil {
@@ -107,12 +112,16 @@ func Check(ctx context.Context, bundle fs.FS, trust Trust) (*Result, error) {
 	}
 	c.recordings = present{store.FS(recordings)}
 	c.identity()
+	facts, err := c.sessions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// What is signed is known first: it bears witness for the rest.
+	c.enforced(facts)
 	c.bound()
 	c.reviews()
 	c.grant()
-	if err := c.sessions(ctx); err != nil {
-		return nil, err
-	}
+	c.happened(facts)
 	c.teardown()
 	return c.Result, nil
 }

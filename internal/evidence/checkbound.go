@@ -48,7 +48,11 @@ func (c *checker) bound() {
 	if d.Target != nil {
 		target = digest.BindTarget(d.Target)
 	}
-	c.compareBound("policy", d.Request.Status.Policy, policy, d.policyChanged)
+	if recorded := d.fromRecording; recorded != nil && (d.Policy == nil || d.policyChanged && policy != *d.Request.Status.Policy) {
+		c.add(OK, "policy", "%s is not now what reviewers saw; that text was enforced, and is in the recording of session %s, digest %s", recorded.Name, c.recordedIn, d.Request.Status.Policy.Digest)
+	} else {
+		c.compareBound("policy", d.Request.Status.Policy, policy, d.policyChanged)
+	}
 	c.compareBound("target", d.Request.Status.Target, target, d.targetChanged)
 	for i := range d.Reviews {
 		q := d.Reviews[i].Spec.Question

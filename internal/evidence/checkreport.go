@@ -108,6 +108,9 @@ func disagreement(written, found Facts) (wrong, unread string) {
 	if len(written.Sessions) != len(found.Sessions) {
 		return fmt.Sprintf("it counts %d sessions, and there are %d", len(written.Sessions), len(found.Sessions)), ""
 	}
+	if text := written.unkept(); text != "" {
+		return text, ""
+	}
 	for i, w := range written.Sessions {
 		f := found.Sessions[i]
 		if w.Session != f.Session || !same(w.Recorded, f.Recorded) {

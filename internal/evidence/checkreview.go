@@ -79,12 +79,13 @@ func latched(review *v1alpha1.ApprovalReview) (decisions []v1alpha1.Decision, wr
 }
 
 // requirements says where a question asks for others than the policy does; nothing where
-// the policy's text is not here.
+// the text that reviewers saw is not here.
 func (b *documents) requirements(q v1alpha1.Question) string {
-	if b.Policy == nil || b.policyChanged {
+	policy := b.reviewed()
+	if policy == nil {
 		return ""
 	}
-	spec := b.Policy.Spec
+	spec := policy.Spec
 	want := spec.Review.Requirements
 	if q.Subject.Kind == v1alpha1.SubjectStatement && len(spec.Hold.Requirements) > 0 {
 		want = spec.Hold.Requirements

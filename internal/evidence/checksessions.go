@@ -16,9 +16,8 @@ import (
 	"github.com/sallyport/sallyport/internal/record/store"
 )
 
-// sessions verifies all recordings, and compares what is in them with the documents and
-// the report.
-func (c *checker) sessions(ctx context.Context) error {
+// sessions verifies all recordings, and counts what is in them.
+func (c *checker) sessions(ctx context.Context) (Facts, error) {
 	c.keys = c.trust.Keys
 	switch {
 	case len(c.keys) > 0:
@@ -30,25 +29,25 @@ func (c *checker) sessions(ctx context.Context) error {
 	}
 	names, err := c.recordings.Sessions(ctx)
 	if err != nil {
-		return fmt.Errorf("read the bundle's recordings: %w", err)
+		return Facts{}, fmt.Errorf("read the bundle's recordings: %w", err)
 	}
 	c.lost(names)
 	for _, name := range names {
 		if err := c.session(ctx, name); err != nil {
-			return err
+			return Facts{}, err
 		}
 	}
-	facts, err := gather(ctx, c.recordings, c.documents.Keys, c.trust.Identities)
-	if err != nil {
-		return err
-	}
+	return gather(ctx, c.recordings, c.documents.Keys, c.trust.Identities)
+}
+
+// happened compares what is in the recordings with the documents and the report.
+func (c *checker) happened(facts Facts) {
 	for _, session := range facts.Sessions {
 		c.contents(session)
 	}
 	c.counted(facts)
 	c.held(facts)
 	c.report(facts)
-	return nil
 }
 
 // lost says which recordings are not all of what happened.
@@ -99,9 +98,11 @@ func (c *checker) session(ctx context.Context, name string) error {
 	case errors.As(err, &incomplete):
 		c.add(Gap, subject, "%v", err)
 	case err != nil:
+		c.corrupt[name] = true
 		c.add(Failed, subject, "%v", err)
 		return nil
 	}
+	c.signed[name] = summary.SignedEvent
 	if text := c.sealed(ctx, name, sealed); text != "" {
 		c.add(Failed, subject, "%s", text)
 		return nil

@@ -21,11 +21,13 @@ type documents struct {
 	Target  *v1alpha1.AccessTarget
 	// policyChanged and targetChanged say that these are not what the reviewers saw.
 	policyChanged, targetChanged bool
-	Reviews                      []v1alpha1.ApprovalReview
-	Events                       []Event
-	Keys                         []ed25519.PublicKey
-	Notes                        []string
-	Created                      time.Time
+	// fromRecording is what they saw, where a recording has that.
+	fromRecording *v1alpha1.AccessPolicy
+	Reviews       []v1alpha1.ApprovalReview
+	Events        []Event
+	Keys          []ed25519.PublicKey
+	Notes         []string
+	Created       time.Time
 }
 
 // review is the review of the request itself; nil if it is not there.

@@ -19,6 +19,9 @@ import (
 // Facts are what the recordings say, counted: what the report is written from.
 type Facts struct {
 	Sessions []Session `json:"sessions"`
+	// Policies are the texts that were enforced, record.GrantText in JSON as recorded, by
+	// their SHA-256.
+	Policies map[string]string `json:"policies,omitempty"`
 }
 
 // Session is one recording.
@@ -57,6 +60,11 @@ type Contents struct {
 	Ended    string    `json:"ended,omitempty"`
 	// FirstAllowed is when the first operation was let through.
 	FirstAllowed *time.Time `json:"firstAllowed,omitempty"`
+
+	// Grants are what operations were judged by, one after the other; MoreGrants those that
+	// are not listed.
+	Grants     []Granted `json:"grants,omitempty"`
+	MoreGrants int64     `json:"moreGrants,omitempty"`
 
 	Operations int64 `json:"operations"`
 	// Verdicts by effect; an operation without one is Pending.
@@ -111,7 +119,7 @@ func gather(ctx context.Context, recordings store.Reader, keys []ed25519.PublicK
 	if err != nil {
 		return Facts{}, err
 	}
-	facts := Facts{Sessions: []Session{}}
+	facts := Facts{Sessions: []Session{}, Policies: map[string]string{}}
 	for _, name := range sessions {
 		// Errors stand in the summary, as what could not be signed or read.
 		summary, _ := record.Verify(ctx, recordings, name, record.Expectation{Session: name, Keys: keys})
@@ -122,7 +130,7 @@ func gather(ctx context.Context, recordings store.Reader, keys []ed25519.PublicK
 			Segments: summary.Segments, SignedSegment: summary.SignedSegment, SignedEvent: summary.SignedEvent,
 			Keys: summary.Keys, Encrypted: summary.Encrypted,
 		}}
-		session.Contents, err = read(ctx, recordings, name, identities)
+		session.Contents, err = read(ctx, recordings, name, identities, facts.Policies)
 		if err != nil {
 			return Facts{}, err
 		}
@@ -132,11 +140,11 @@ func gather(ctx context.Context, recordings store.Reader, keys []ed25519.PublicK
 }
 
 // read counts in one recording; nil if it cannot be opened for want of an identity.
-func read(ctx context.Context, recordings store.Reader, session string, identities []age.Identity) (*Contents, error) {
+func read(ctx context.Context, recordings store.Reader, session string, identities []age.Identity, policies map[string]string) (*Contents, error) {
 	contents := &Contents{Verdicts: map[string]int64{}, Rules: map[string]int64{}, Masked: map[string]int64{}}
 	events, err := record.Open(ctx, recordings, session, record.ReadOptions{Identities: identities})
 	if err == nil {
-		err = contents.count(transcript.NewReader(events))
+		err = contents.count(transcript.NewReader(events), policies)
 		err = errors.Join(err, events.Close())
 	}
 	incomplete, corrupt := &record.IncompleteError{}, &record.CorruptError{}
@@ -154,7 +162,7 @@ func read(ctx context.Context, recordings store.Reader, session string, identiti
 	return contents, nil
 }
 
-func (c *Contents) count(steps *transcript.Reader) error {
+func (c *Contents) count(steps *transcript.Reader, policies map[string]string) error {
 	for {
 		step, err := steps.Next()
 		if errors.Is(err, io.EOF) {
@@ -163,16 +171,18 @@ func (c *Contents) count(steps *transcript.Reader) error {
 		if err != nil {
 			return err
 		}
-		c.take(step)
+		c.take(step, policies)
 	}
 }
 
-func (c *Contents) take(step transcript.Step) {
+func (c *Contents) take(step transcript.Step, policies map[string]string) {
 	c.Last = step.Time
 	switch step.Kind {
 	case transcript.Begin:
 		s := step.Start
 		c.User, c.Proof, c.Remote, c.Protocol, c.Target, c.Began = s.User, s.Proof, s.Remote, s.Protocol, s.Target, step.Time
+	case transcript.Granted:
+		c.granted(step.Sequence, step.Time, step.Grant, policies)
 	case transcript.Asked:
 		c.Operations++
 	case transcript.Held:

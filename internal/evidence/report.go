@@ -28,6 +28,7 @@ func (b *documents) describe(facts Facts) page {
 	}
 	b.decided(&p)
 	b.granted(&p)
+	b.enforcement(&p, facts)
 	sessions(&p, facts)
 	b.heldOperations(&p, facts)
 	refused(&p, facts)
@@ -35,7 +36,7 @@ func (b *documents) describe(facts Facts) page {
 	b.recordings(&p, facts)
 	b.course(&p)
 	b.teardown(&p)
-	b.policy(&p)
+	b.policy(&p, facts)
 	return p
 }
 
@@ -180,12 +181,22 @@ func (b *documents) granted(p *page) {
 	p.code(yamlOf(review.Spec.Question.Grant))
 }
 
-func (b *documents) policy(p *page) {
+func (b *documents) policy(p *page, facts Facts) {
 	p.heading(2, "The policy")
+	seen, session := b.recorded(facts, nil)
+	if seen != nil && (b.Policy == nil || b.policyChanged) {
+		p.say("This text was enforced, as the recording of session %s says, and has the digest that the review is bound to, %s:", session, b.Request.Status.Policy.Digest)
+		p.code(yamlOf(seen.Spec))
+	}
 	switch {
+	case b.Policy == nil && seen != nil:
+		p.say("The policy itself is not in this bundle.")
+		return
 	case b.Policy == nil:
 		p.say("It is not in this bundle.")
 		return
+	case b.policyChanged && seen != nil:
+		p.say("The policy was changed after the review. This is its text when the bundle was made; what reviewers saw, and what was enforced, stands above.")
 	case b.policyChanged:
 		p.say("The policy was changed after the review: this is its text when the bundle was made, not the one that reviewers saw.")
 	}
