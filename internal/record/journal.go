@@ -35,8 +35,9 @@ type journal struct {
 	synced  int
 }
 
-// firstStep is how much a journal is allocated at first; it doubles.
-const firstStep = 64 << 10
+// firstStep is how much a journal is allocated at first; it doubles. Most sessions are idle
+// most of the time: their journals' pages are memory.
+const firstStep = 8 << 10
 
 // createJournal writes a journal of no events, with room for capacity bytes; 0 has it
 // written to, not mapped.

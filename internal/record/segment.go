@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // frame compresses the open segment's events that are in no frame yet, whole frames of
@@ -28,15 +29,14 @@ func (w *Writer) frame(end bool) error {
 // piece is a frame's worth of the open segment's events, copied: a fault within a mapping
 // must not happen within somebody's state. It is valid until the next.
 func (w *Writer) piece(from int) ([]byte, error) {
-	if w.buffer == nil {
-		w.buffer = make([]byte, frameSize)
-	}
-	n := 0
+	n := min(frameSize, len(w.journal.events())-from)
+	// An idle session keeps no more than it needed.
+	w.buffer = slices.Grow(w.buffer[:0], n)[:n]
 	err := guarded(func() error {
-		n = copy(w.buffer, w.journal.events()[from:])
+		copy(w.buffer, w.journal.events()[from:])
 		return nil
 	})
-	return w.buffer[:n], err
+	return w.buffer, err
 }
 
 // seal closes the open segment, puts it in its journal's place, and hands it over. Only
