@@ -35,9 +35,11 @@ const (
 const (
 	recordedSimple   = "pgbench -S -c 8 simple, recorded"
 	recordedPrepared = "pgbench -S -c 8 prepared, recorded"
+	recordedAlone    = "pgbench -S -c 1 prepared, recorded"
 	recordedP50      = "pgbench -S -c 1 prepared, latency p50, recorded"
 	recordedP99      = "pgbench -S -c 1 prepared, latency p99, recorded"
 	flushes          = "fdatasync by 8 writers"
+	flushesAlone     = "fdatasync by 1 writer"
 	recordedLarge    = "large result, recorded in full"
 )
 
@@ -122,8 +124,11 @@ func recordedTransactions(ctx context.Context, f *field, r *results) error {
 				return err
 			}
 		}
-		latencies, err := f.latencies(ctx, c)
+		latencies, out, err := f.latencies(ctx, c)
 		if err != nil {
+			return err
+		}
+		if err := r.match(recordedAlone, c, tpsLine, out); err != nil {
 			return err
 		}
 		r.add(recordedP50, c, latencies[len(latencies)/2])
@@ -132,26 +137,26 @@ func recordedTransactions(ctx context.Context, f *field, r *results) error {
 	return nil
 }
 
-// latencies of one client's transactions, in milliseconds, sorted.
-func (f *field) latencies(ctx context.Context, c *contender) (sorted []float64, err error) {
+// latencies of one client's transactions, in milliseconds, sorted, and what pgbench said.
+func (f *field) latencies(ctx context.Context, c *contender) (sorted []float64, out string, err error) {
 	prefix := filepath.Join(f.folder, "latencies")
-	if _, err := f.pgbench(ctx, c, "prepared", 1, "--log", "--log-prefix="+prefix); err != nil {
-		return nil, err
+	if out, err = f.pgbench(ctx, c, "prepared", 1, "--log", "--log-prefix="+prefix); err != nil {
+		return nil, out, err
 	}
 	logs, err := filepath.Glob(prefix + ".*")
 	if err != nil || len(logs) == 0 {
-		return nil, errors.Join(errors.New("pgbench has logged no transactions"), err)
+		return nil, out, errors.Join(errors.New("pgbench has logged no transactions"), err)
 	}
 	for _, log := range logs {
 		if sorted, err = readLatencies(sorted, log); err != nil {
-			return nil, err
+			return nil, out, err
 		}
 	}
 	if len(sorted) == 0 {
-		return nil, errors.New("pgbench has logged no transactions")
+		return nil, out, errors.New("pgbench has logged no transactions")
 	}
 	slices.Sort(sorted)
-	return sorted, nil
+	return sorted, out, nil
 }
 
 // readLatencies takes the third field of each line, microseconds, and removes the log.
@@ -176,10 +181,22 @@ func readLatencies(to []float64, log string) ([]float64, error) {
 	return to, errors.Join(lines.Err(), os.Remove(log))
 }
 
-// diskRate is what the disk itself allows: as many writers as there are clients, each
-// appending to a file of its own and flushing it.
+// diskRate is what the disk itself allows, to one writer and to as many as there are
+// clients, while nothing else asks for the processors.
 func diskRate(ctx context.Context, f *field, r *results) error {
-	const writers, size = 8, 512
+	for measure, writers := range map[string]int{flushesAlone: 1, flushes: 8} {
+		rate, err := f.flush(ctx, writers)
+		if err != nil {
+			return err
+		}
+		r.add(measure, &contender{name: "disk", leg: plain}, rate)
+	}
+	return nil
+}
+
+// flush has each writer append to a file of its own and flush it, and counts.
+func (f *field) flush(ctx context.Context, writers int) (aSecond float64, err error) {
+	const size, room = 512, 64 << 20
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(f.options.seconds)*time.Second)
 	defer cancel()
 	var count atomic.Int64
@@ -194,10 +211,10 @@ func diskRate(ctx context.Context, f *field, r *results) error {
 			defer os.Remove(file.Name())
 			defer file.Close()
 			// As a journal is: its room is taken before it is written to.
-			if err := unix.Fallocate(int(file.Fd()), 0, 0, 64<<20); err != nil {
+			if err := unix.Fallocate(int(file.Fd()), 0, 0, room); err != nil {
 				return err
 			}
-			for at := int64(0); ctx.Err() == nil; at = (at + size) % (64 << 20) {
+			for at := int64(0); ctx.Err() == nil; at = (at + size) % room {
 				if _, err := file.WriteAt(make([]byte, size), at); err != nil {
 					return err
 				}
@@ -209,11 +226,8 @@ func diskRate(ctx context.Context, f *field, r *results) error {
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	r.add(flushes, &contender{name: "disk", leg: plain}, float64(count.Load())/time.Since(began).Seconds())
-	return nil
+	err = group.Wait()
+	return float64(count.Load()) / time.Since(began).Seconds(), err
 }
 
 // recordedMemory holds proxies that keep every row under a result of ten gigabytes.

@@ -90,8 +90,10 @@ func (r *results) page(o options) string {
 		}
 		b.WriteString("\n")
 	}
-	if rate, ok := r.median(flushes, "disk", plain); ok {
-		fmt.Fprintf(&b, "\nThe disk itself: %.4g flushes a second (%s).\n", rate, flushes)
+	for _, measure := range []string{flushesAlone, flushes} {
+		if rate, ok := r.median(measure, "disk", plain); ok {
+			fmt.Fprintf(&b, "\nThe disk itself, %s: %.4g a second.\n", measure, rate)
+		}
 	}
 	for _, measure := range r.subject.tables {
 		r.table(&b, measure)
