@@ -15,3 +15,8 @@ func ReadBody(frames []byte) ([]byte, error) {
 
 // AppendFrame is a frame of a body.
 func AppendFrame(dst, plain []byte) ([]byte, error) { return appendFrame(dst, plain) }
+
+// MaxHeld is what a Room has; Take takes of it.
+const MaxHeld = maxHeld
+
+func (r *Room) Take(bytes int) { r.held += bytes }

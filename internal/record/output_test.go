@@ -81,3 +81,25 @@ func TestREC4_ABlockThatLiesIsNotBelieved(t *testing.T) {
 		}
 	}
 }
+
+func TestREC4_RowsThatAreBegunAndNeverEndedTakeBoundedMemory(t *testing.T) {
+	t.Parallel()
+	begun := record.Output{Operation: 1, Bytes: 64 << 10, Block: make([]byte, 64<<10)}
+	copy(begun.Block, "D\x0f\xff\xff\xff")
+	room := &record.Room{}
+	room.Take(record.MaxHeld - 100<<10)
+	first, second := record.Rows{Room: room}, record.Rows{Room: room}
+	if _, err := first.Add(begun); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := second.Add(begun); err == nil {
+			t.Fatal("held without a bound")
+		}
+	}
+	first.Forget()
+	third := record.Rows{Room: room}
+	if _, err := third.Add(begun); err != nil {
+		t.Error("what was given back is not there:", err)
+	}
+}

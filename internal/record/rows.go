@@ -7,7 +7,17 @@ import (
 
 // Rows reads the rows of one operation of protocol "postgres" out of its Outputs. The
 // zero value is ready for use.
-type Rows struct{ rest []byte }
+type Rows struct {
+	// Room is shared by the Rows of a recording; nil is none that is shared.
+	Room *Room
+
+	rest   []byte
+	failed error
+}
+
+// Room bounds what the Rows of a recording hold together of messages that are not whole
+// yet: one that no proxy has written may begin many, and end none, in a file that is small.
+type Room struct{ held int }
 
 // Row is one message that the client got: the values of a row, or COPY data.
 type Row struct {
@@ -24,15 +34,47 @@ const (
 	messageHeader = 5
 	// maxRow bounds a message: the largest that the engine takes, and what masks add.
 	maxRow = 256 << 20
+	// maxHeld bounds what a Room has.
+	maxHeld = maxRow + maxRow/4
 )
 
-var errRows = errors.New("the recorded rows are not what the protocol sends")
+var (
+	errRows = errors.New("the recorded rows are not what the protocol sends")
+	errHeld = errors.New("too many recorded rows were begun and not ended")
+)
 
-// Add returns the rows that are whole with this block.
+// Add returns the rows that are whole with this block. After an error there are no more.
 func (r *Rows) Add(o Output) ([]Row, error) {
+	if r.failed != nil {
+		return nil, r.failed
+	}
+	if r.Room == nil {
+		r.Room = &Room{}
+	}
+	r.Room.held -= len(r.rest)
+	rows, err := r.add(o)
+	if r.failed = err; err != nil {
+		r.rest = nil
+	}
+	r.Room.held += len(r.rest)
+	return rows, err
+}
+
+// Forget gives back the room for what was not ended.
+func (r *Rows) Forget() {
+	if r.Room != nil {
+		r.Room.held -= len(r.rest)
+	}
+	r.rest = nil
+}
+
+func (r *Rows) add(o Output) ([]Row, error) {
 	block, err := o.Messages()
 	if err != nil {
 		return nil, err
+	}
+	if r.Room.held+len(r.rest)+len(block) > maxHeld {
+		return nil, errHeld
 	}
 	r.rest = append(r.rest, block...)
 	var rows []Row

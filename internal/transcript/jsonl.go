@@ -37,7 +37,7 @@ type line struct {
 }
 
 func (e *lineExporter) Session(events Events) error {
-	rows := map[int64]*record.Rows{}
+	rows, room := map[int64]*record.Rows{}, &record.Room{}
 	start := record.Start{}
 	for {
 		event, err := events.Next()
@@ -55,10 +55,17 @@ func (e *lineExporter) Session(events Events) error {
 		l := line{Event: event, Session: start.Session}
 		switch {
 		case event.Output != nil && start.Protocol == protocolPostgres:
-			l.attach(rows, *event.Output)
+			if len(rows) >= maxOperations {
+				// Of a recording that no proxy writes: results come after their rows.
+				rows, room = map[int64]*record.Rows{}, &record.Room{}
+			}
+			l.attach(rows, room, *event.Output)
 		case event.Output != nil:
 			l.Block = event.Output.Block
 		case event.Result != nil:
+			if known := rows[event.Result.Operation]; known != nil {
+				known.Forget()
+			}
 			delete(rows, event.Result.Operation)
 		case event.Grant != nil:
 			if json.Valid(event.Grant.Text) {
@@ -77,10 +84,10 @@ func (e *lineExporter) Close() error { return e.out.Flush() }
 
 // attach puts the rows that are whole with an output into its line, in place of the
 // bytes.
-func (l *line) attach(rows map[int64]*record.Rows, output record.Output) {
+func (l *line) attach(rows map[int64]*record.Rows, room *record.Room, output record.Output) {
 	known := rows[output.Operation]
 	if known == nil {
-		known = &record.Rows{}
+		known = &record.Rows{Room: room}
 		rows[output.Operation] = known
 	}
 	found, err := known.Add(output)

@@ -28,6 +28,8 @@ type Reader struct {
 	// order in which operations are to be Done.
 	order []int64
 	held  int
+	// unended is the room for rows of theirs that are not whole.
+	unended record.Room
 	// asking is the operation whose parts are being read.
 	asking *Operation
 	// verdict came in the event of asking.
@@ -253,9 +255,11 @@ func (r *Reader) open(id int64) *Operation {
 		}
 		r.done()
 	}
-	o := &Operation{ID: id, Time: r.at}
-	if r.operations[id] == nil {
+	o := &Operation{ID: id, Time: r.at, rows: record.Rows{Room: &r.unended}}
+	if before := r.operations[id]; before == nil {
 		r.order = append(r.order, id)
+	} else {
+		before.rows.Forget()
 	}
 	r.operations[id] = o
 	return o
@@ -267,5 +271,6 @@ func (r *Reader) done() {
 	o := r.operations[id]
 	delete(r.operations, id)
 	r.held -= o.size
+	o.rows.Forget()
 	r.add(Step{Kind: Done, Operation: o})
 }

@@ -22,8 +22,9 @@ func (p *text) output(o *record.Output) {
 		if len(p.outputs) >= maxOutputs {
 			// Of a recording that no proxy writes: results come after their rows.
 			clear(p.outputs)
+			p.room = &record.Room{}
 		}
-		known = &output{}
+		known = &output{rows: record.Rows{Room: p.room}}
 		p.outputs[o.Operation] = known
 	}
 	if len(o.Columns) > 0 {

@@ -34,14 +34,16 @@ type text struct {
 	values int
 	// outputs of operations that have no result yet.
 	outputs map[int64]*output
-	screen  *screen
+	// room for rows of theirs that are not whole.
+	room   *record.Room
+	screen *screen
 }
 
 // maxOutputs bounds the operations whose rows are being read.
 const maxOutputs = 1024
 
 func newText(out io.Writer, terminal bool) *text {
-	p := &text{out: out, outputs: map[int64]*output{}}
+	p := &text{out: out, outputs: map[int64]*output{}, room: &record.Room{}}
 	p.screen = &screen{printer: p, raw: terminal}
 	return p
 }
@@ -177,6 +179,9 @@ func (p *text) result(r *record.Result) {
 	}
 	for _, why := range slices.Sorted(maps.Keys(r.Masked)) {
 		p.printf("%s%s masked %d values: %s\n", fact, number(r.Operation), r.Masked[why], line(why))
+	}
+	if known := p.outputs[r.Operation]; known != nil {
+		known.rows.Forget()
 	}
 	delete(p.outputs, r.Operation)
 }
