@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -121,7 +120,7 @@ func (c *checker) integrity(subject string, s record.Summary, expect record.Expe
 		text += ", it agrees with the head that its proxy reported"
 	}
 	switch {
-	case s.SignedSegment > 0 && s.Unsigned == 0 && len(c.trust.Keys) > 0:
+	case s.SignedSegment > 0 && s.Unsigned == 0 && !s.Open && len(c.trust.Keys) > 0:
 		text += fmt.Sprintf(", signed to its end by key %s", strings.Join(s.Keys, ", "))
 	case s.SignedSegment > 0:
 		text += fmt.Sprintf(", signed up to event %d", s.SignedEvent)
@@ -148,6 +147,10 @@ func (c *checker) sealed(ctx context.Context, session string, want *v1alpha1.Sea
 	missing := fmt.Sprintf("the request's status has a signature of segment %d that is not in the bundle", want.Segment)
 	file, err := c.recordings.Open(ctx, store.SignatureName(session, int(want.Segment)), 0)
 	if errors.Is(err, fs.ErrNotExist) {
+		// Its proxy may have died with the answer in its hands: the status says what was signed.
+		if hash, err := record.HashOf(ctx, c.recordings, session, int(want.Segment)); err == nil && hash.String() == want.Hash {
+			return ""
+		}
 		return missing
 	}
 	if err != nil {
@@ -161,8 +164,8 @@ func (c *checker) sealed(ctx context.Context, session string, want *v1alpha1.Sea
 	if err != nil {
 		return err.Error()
 	}
-	if signature.Hash != want.Hash || signature.Key != want.Key || signature.Last != want.Sequence ||
-		base64.StdEncoding.EncodeToString(signature.Signature) != want.Signature {
+	// Not their bytes: of one statement there may be two, where an answer was lost.
+	if signature.Hash != want.Hash || signature.Key != want.Key || signature.Last != want.Sequence {
 		return missing + ": another is in its place"
 	}
 	return ""

@@ -191,7 +191,11 @@ func TestWhoChangesABundleAndItsManifestIsFoundByWhatDoesNotFit(t *testing.T) {
 			maps.DeleteFunc(f, func(name string, _ []byte) bool { return strings.HasPrefix(name, "recordings/0195-b/") })
 		}, "session 0195-b: 2 events were reported, and its recording is not in the bundle"},
 		"the last signature": {func(_ *testing.T, f files) { delete(f, "recordings/0195-a/00000003.sig") },
-			"session 0195-a: the request's status has a signature of segment 3 that is not in the bundle"},
+			"report: it says of session 0195-a what its recording does not show"},
+		"the last segment and its signature": {func(_ *testing.T, f files) {
+			delete(f, "recordings/0195-a/00000003.seg")
+			delete(f, "recordings/0195-a/00000003.sig")
+		}, "session 0195-a: "},
 		"a recording of another": {func(_ *testing.T, f files) {
 			for name, content := range f {
 				if rest, ok := strings.CutPrefix(name, "recordings/0195-b/"); ok {

@@ -129,3 +129,13 @@ func (o *objects) signature(number int) ([]byte, error) {
 	}
 	return data, err
 }
+
+// HashOf is the hash of a segment as it is stored; fs.ErrNotExist if it is not.
+func HashOf(ctx context.Context, from store.Reader, session string, segment int) (Hash, error) {
+	o := &objects{ctx: ctx, from: from, session: session}
+	object, err := o.read(store.SegmentName(session, segment), 0, maxObject)
+	if err != nil {
+		return Hash{}, err
+	}
+	return segmentHash(object), nil
+}
