@@ -33,7 +33,8 @@ func OpenTar(in io.ReaderAt, size int64) (fs.FS, error) {
 		if header.Typeflag == tar.TypeDir {
 			continue // implied by what lies in it
 		}
-		if header.Typeflag != tar.TypeReg {
+		// A sparse one is written as a regular file with records, too.
+		if header.Typeflag != tar.TypeReg || sparse(header) {
 			return nil, fmt.Errorf("%q in the tar file is no regular file", header.Name)
 		}
 		// What tar.Reader has read by now ends where the file begins.
@@ -45,6 +46,15 @@ func OpenTar(in io.ReaderAt, size int64) (fs.FS, error) {
 			return nil, err
 		}
 	}
+}
+
+func sparse(header *tar.Header) bool {
+	for record := range header.PAXRecords {
+		if strings.HasPrefix(record, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
 }
 
 // archive is the files of a tar file, by where they lie in it.

@@ -56,8 +56,12 @@ func readTar(file interface {
 		if header.Typeflag != tar.TypeReg && header.Typeflag != tar.TypeDir {
 			continue
 		}
-		// The reader reads no further than to where the content begins, except in sparse
-		// files, of which nobody makes recordings.
+		for record := range header.PAXRecords {
+			if strings.HasPrefix(record, "GNU.sparse.") {
+				return nil, fmt.Errorf("the tar file has a sparse entry %q, of which nobody makes recordings", header.Name)
+			}
+		}
+		// The reader reads no further than to where the content begins.
 		offset, err := file.Seek(0, io.SeekCurrent)
 		if err != nil {
 			return nil, fmt.Errorf("read the tar file: %w", err)
