@@ -62,3 +62,13 @@ var (
 	// ErrShutdown is a proxy that stops.
 	ErrShutdown = errors.New("the proxy is shutting down")
 )
+
+// recordingError is why recording has failed, for the log: a client is not told where
+// recordings are kept.
+type recordingError struct{ cause error }
+
+func (*recordingError) Error() string {
+	return ErrRecording.Error() + ": the log of the task's proxy says why"
+}
+
+func (e *recordingError) Unwrap() []error { return []error{ErrRecording, e.cause} }

@@ -100,8 +100,13 @@ func TestAFailureToRecordEndsEverySessionOfTheTask(t *testing.T) {
 	}
 	for _, s := range []*session.Session{one, two} {
 		<-s.Context().Done()
-		if cause := context.Cause(s.Context()); !errors.Is(cause, session.ErrRecording) {
+		cause := context.Cause(s.Context())
+		if !errors.Is(cause, session.ErrRecording) {
 			t.Error(cause)
+		}
+		// Clients hear of it in these words.
+		if strings.Contains(cause.Error(), sessiontest.ErrFull.Error()) {
+			t.Errorf("the client is told where recordings are kept: %v", cause)
 		}
 		if _, err := s.Admit(t.Context(), read("orders")); !errors.Is(err, session.ErrRecording) {
 			t.Error(err)

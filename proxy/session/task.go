@@ -253,7 +253,7 @@ func (t *Task) endAll(cause error) {
 
 // recordingFailed ends every session: what cannot be recorded does not happen.
 func (t *Task) recordingFailed(err error) error {
-	failure := fmt.Errorf("%w: %w", ErrRecording, err)
+	failure := &recordingError{err}
 	t.options.Log.Error(err, "Recording failed: all sessions end")
 	t.mu.Lock()
 	defer t.mu.Unlock()
