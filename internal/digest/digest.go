@@ -25,8 +25,15 @@ func Request(r *v1alpha1.TaskAccessRequest) string {
 	return of("TaskAccessRequest", r.UID, spec)
 }
 
-// Policy is the digest of a policy.
-func Policy(p *v1alpha1.AccessPolicy) string { return of("AccessPolicy", p.UID, p.Spec) }
+// Policy is the digest of a policy. That it lets sessions go on unrecorded is said by a
+// false, which canonical JSON drops: it is named beside the spec.
+func Policy(p *v1alpha1.AccessPolicy) string {
+	required := p.Spec.Recording.Required
+	return of("AccessPolicy", p.UID, struct {
+		v1alpha1.AccessPolicySpec `json:",inline"`
+		Unrecorded                bool `json:"unrecorded,omitempty"`
+	}{p.Spec, required != nil && !*required})
+}
 
 // Target is the digest of a target.
 func Target(t *v1alpha1.AccessTarget) string { return of("AccessTarget", t.UID, t.Spec) }
