@@ -84,10 +84,7 @@ func withSigned(recording *v1alpha1.RecordingStatus, signature record.Signature)
 // Those that are signed to their end go first, the oldest first.
 func newest(heads []v1alpha1.RecordingHead) (kept []v1alpha1.RecordingHead, signed []string) {
 	for len(heads) > control.MaxHeads {
-		at := slices.IndexFunc(heads, over)
-		if at < 0 {
-			at = 0
-		}
+		at := max(slices.IndexFunc(heads, over), 0)
 		if heads[at].Sealed != nil {
 			signed = append(signed, heads[at].Session)
 		}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -13,11 +14,7 @@ import (
 // that field alone.
 func fill(t *testing.T, v reflect.Value, path string) (changes map[string]func()) {
 	changes = map[string]func(){}
-	add := func(more map[string]func()) {
-		for name, change := range more {
-			changes[name] = change
-		}
-	}
+	add := func(more map[string]func()) { maps.Copy(changes, more) }
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
@@ -60,9 +57,7 @@ func TestEveryFieldThatARuleCanReadIsPartOfTheQuestion(t *testing.T) {
 	for _, name := range all() {
 		a, c = Action{}, Context{}
 		changes := fill(t, reflect.ValueOf(&a).Elem(), "action")
-		for name, change := range fill(t, reflect.ValueOf(&c).Elem(), "context") {
-			changes[name] = change
-		}
+		maps.Copy(changes, fill(t, reflect.ValueOf(&c).Elem(), "context"))
 		before := question()
 		changes[name]()
 		after := question()

@@ -208,8 +208,7 @@ func (f *field) flush(ctx context.Context, writers int) (aSecond float64, err er
 			if err != nil {
 				return err
 			}
-			defer os.Remove(file.Name())
-			defer file.Close()
+			defer func() { _ = errors.Join(file.Close(), os.Remove(file.Name())) }()
 			// As a journal is: its room is taken before it is written to.
 			if err := unix.Fallocate(int(file.Fd()), 0, 0, room); err != nil {
 				return err
