@@ -143,4 +143,12 @@ type SealedHead struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=128
 	Signature string `json:"signature"`
+	// after is the segment that was signed before, where unsigned ones lie between.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	After int64 `json:"after,omitempty"`
+	// afterHash is the hash of segment after, hex SHA-256.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	AfterHash string `json:"afterHash,omitempty"`
 }

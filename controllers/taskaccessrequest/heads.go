@@ -49,6 +49,22 @@ func mergeHead(heads []v1alpha1.RecordingHead, head record.Head) []v1alpha1.Reco
 	return append(heads, v1alpha1.RecordingHead{Session: head.Session, Sequence: head.Sequence, Hash: head.Hash, Complete: head.Complete})
 }
 
+// linkIn is what a statement is to be tied to, by the status. What this replica has seen
+// signed, and the status has let go, is not gone on from: the ledger has retired it.
+func linkIn(recording *v1alpha1.RecordingStatus, statement record.Statement, before int64) (record.Link, error) {
+	if recording != nil {
+		for _, head := range recording.Head {
+			if head.Session == statement.Session && head.Sealed != nil {
+				return linkOf(*head.Sealed, statement), nil
+			}
+		}
+	}
+	if before > 0 {
+		return record.Link{}, unsigned("session %s is signed as far as the request's status could tell of it", statement.Session)
+	}
+	return record.Link{}, nil
+}
+
 // withSigned takes in a segment that is being signed, unless it contradicts what the
 // status says is signed. A session that no report has told of gets a head by it: what is
 // signed must be known.

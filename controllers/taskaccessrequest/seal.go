@@ -31,16 +31,22 @@ func (p *Provider) Seal(ctx context.Context, uid string, statement record.Statem
 	if err != nil {
 		return record.Signature{}, err
 	}
-	signature, given, err := session.sign(statement, func() record.Signature {
-		return record.Sign(p.RecordingKey, statement, p.Now())
-	})
-	if err != nil || given {
-		return signature, err
+	given, before, err := session.check(statement)
+	if err != nil {
+		return record.Signature{}, err
 	}
+	if given != nil {
+		return *given, nil
+	}
+	var signature record.Signature
 	var refused error
 	err = p.writeReport(ctx, uid, func(request *v1alpha1.TaskAccessRequest) v1alpha1.TaskAccessRequestStatus {
 		status := asReported(request)
-		status.Recording, refused = withSigned(status.Recording, signature)
+		var link record.Link
+		if link, refused = linkIn(status.Recording, statement, before); refused == nil {
+			signature = record.SignLinked(p.RecordingKey, statement, link, p.Now())
+			status.Recording, refused = withSigned(status.Recording, signature)
+		}
 		return status
 	})
 	switch {
@@ -86,15 +92,14 @@ func (p *Provider) signedOf(ctx context.Context, uid, name string) (*signedSessi
 		return nil, unsigned("the request is gone")
 	}
 	session := &signedSession{recent: map[int]record.Signature{}}
-	known := false
 	if recording := request.Status.Recording; recording != nil {
 		for _, head := range recording.Head {
-			if known = known || head.Session == name; head.Session == name && head.Sealed != nil {
+			if head.Session == name && head.Sealed != nil {
 				session.sealed, session.over = *head.Sealed, over(head)
 			}
 		}
 	}
-	if !known {
+	if session.sealed.Segment == 0 {
 		if err := p.notRetired(ctx, uid, name); err != nil {
 			return nil, err
 		}

@@ -138,6 +138,42 @@ func TestREC2_NoReplicaEverSignsTwoDifferentSegments(t *testing.T) {
 	}
 }
 
+// The headers between are what the manager does not see: a chain that is another behind
+// what was signed is found by the link, whoever signs, and however often.
+func TestREC2_ASignatureBehindAGapIsTiedToWhatWasSignedBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.approve()
+	uid := string(w.request.UID)
+	p, other := w.provide(), w.provide()
+	w.tell(p, "one", 60, false)
+	statements := chain(uid, "one", 7)
+	first, err := p.Seal(t.Context(), uid, statements[0])
+	w.must(err)
+	second, err := p.Seal(t.Context(), uid, statements[1])
+	w.must(err)
+	if first.Link != (record.Link{}) || second.Link != (record.Link{}) {
+		t.Error("tied though there is nothing between:", first.Link, second.Link)
+	}
+	want := record.Link{After: 2, AfterHash: statements[1].Hash}
+	for name, replica := range map[string]*Provider{"the one that signed": p, "one that knows nothing": w.provide()} {
+		signature, err := replica.Seal(t.Context(), uid, statements[3])
+		if err != nil || signature.Link != want {
+			t.Errorf("%s: %+v, %v", name, signature.Link, err)
+		}
+		w.must(signature.Check([]ed25519.PublicKey{recordingKey.Public().(ed25519.PublicKey)}))
+	}
+	// A replica whose memory is old goes by the status.
+	_, err = other.Seal(t.Context(), uid, statements[3])
+	w.must(err)
+	_, err = p.Seal(t.Context(), uid, statements[4])
+	w.must(err)
+	signature, err := other.Seal(t.Context(), uid, statements[6])
+	if err != nil || signature.Link != (record.Link{After: 5, AfterHash: statements[4].Hash}) {
+		t.Errorf("the other replica: %+v, %v", signature.Link, err)
+	}
+}
+
 // A proxy that was taken over asks every replica, tells of no session, and waits until
 // one has forgotten.
 func TestREC2_ReplicasThatKnowASessionAlreadySignNoTwoChains(t *testing.T) {

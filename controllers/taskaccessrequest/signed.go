@@ -18,21 +18,18 @@ type signedSession struct {
 	recent map[int]record.Signature
 }
 
-// sign signs what goes on from what was signed; given says that it is a signature that
-// was given before.
-func (s *signedSession) sign(statement record.Statement, sign func() record.Signature) (signature record.Signature, given bool, err error) {
+// check refuses what does not go on from what was signed. given is a signature that was
+// given before; before is the newest segment that was signed, 0 for none.
+func (s *signedSession) check(statement record.Statement) (given *record.Signature, before int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if earlier, ok := s.recent[statement.Segment]; ok {
 		if earlier.Statement != statement {
-			return record.Signature{}, false, unsigned("another segment %d of session %s is signed", statement.Segment, statement.Session)
+			return nil, 0, unsigned("another segment %d of session %s is signed", statement.Segment, statement.Session)
 		}
-		return earlier, true, nil
+		return &earlier, 0, nil
 	}
-	if err := follows(s.sealed, s.over, statement); err != nil {
-		return record.Signature{}, false, err
-	}
-	return sign(), false, nil
+	return nil, s.sealed.Segment, follows(s.sealed, s.over, statement)
 }
 
 // gave notes a signature that the status holds.
@@ -51,7 +48,20 @@ func sealedOf(signature record.Signature) v1alpha1.SealedHead {
 	return v1alpha1.SealedHead{
 		Segment: int64(signature.Segment), Sequence: signature.Last, Hash: signature.Hash,
 		Key: signature.Key, Signature: base64.StdEncoding.EncodeToString(signature.Signature),
+		After: int64(signature.After), AfterHash: signature.AfterHash,
 	}
+}
+
+// linkOf ties a statement to what is signed already, where unsigned segments lie between.
+// One that is signed again is tied to what it was tied to.
+func linkOf(sealed v1alpha1.SealedHead, statement record.Statement) record.Link {
+	switch segment := int64(statement.Segment); {
+	case segment == sealed.Segment:
+		return record.Link{After: int(sealed.After), AfterHash: sealed.AfterHash}
+	case segment > sealed.Segment+1:
+		return record.Link{After: int(sealed.Segment), AfterHash: sealed.Hash}
+	}
+	return record.Link{}
 }
 
 // follows refuses what contradicts the newest segment that is signed; over says that it is

@@ -37,7 +37,7 @@ type journal struct {
 
 // firstStep is how much a journal is allocated at first; it doubles. Most sessions are idle
 // most of the time: their journals' pages are memory.
-const firstStep = 8 << 10
+const firstStep = 4 << 10
 
 // createJournal writes a journal of no events, with room for capacity bytes; 0 has it
 // written to, not mapped.

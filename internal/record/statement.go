@@ -31,6 +31,7 @@ type Statement struct {
 // the segment.
 type Signature struct {
 	Statement
+	Link
 
 	// Time of signing, in whole seconds, UTC.
 	Time time.Time `json:"time"`
@@ -38,6 +39,14 @@ type Signature struct {
 	Key string `json:"key"`
 	// Signature is Ed25519 (RFC 8032) over the domain and the fields before, in JSON.
 	Signature []byte `json:"signature"`
+}
+
+// Link ties a signature to the segment that was signed before it, where others that
+// nobody signed lie between them: what their headers say the signer has not seen. Zero
+// where there is none between: Previous says it then.
+type Link struct {
+	After     int    `json:"after,omitempty"`
+	AfterHash string `json:"afterHash,omitempty"`
 }
 
 // sealDomain keeps what is signed here apart from whatever else a key may sign.
@@ -78,8 +87,13 @@ func (s Statement) Validate() error {
 
 // Sign signs a statement.
 func Sign(key ed25519.PrivateKey, statement Statement, now time.Time) Signature {
+	return SignLinked(key, statement, Link{}, now)
+}
+
+// SignLinked signs a statement about a segment that others lie before, unsigned.
+func SignLinked(key ed25519.PrivateKey, statement Statement, link Link, now time.Time) Signature {
 	public, _ := key.Public().(ed25519.PublicKey)
-	s := Signature{Statement: statement, Time: now.UTC().Truncate(time.Second), Key: KeyID(public)}
+	s := Signature{Statement: statement, Link: link, Time: now.UTC().Truncate(time.Second), Key: KeyID(public)}
 	s.Signature = ed25519.Sign(key, s.signed())
 	return s
 }
@@ -103,10 +117,11 @@ func (s Signature) Check(keys []ed25519.PublicKey) error {
 func (s Signature) signed() []byte {
 	text, _ := json.Marshal(struct { // strings, numbers and a time: nothing can fail
 		Statement
+		Link
 
 		Time time.Time `json:"time"`
 		Key  string    `json:"key"`
-	}{s.Statement, s.Time.UTC(), s.Key})
+	}{s.Statement, s.Link, s.Time.UTC(), s.Key})
 	return append([]byte(sealDomain), text...)
 }
 
@@ -127,6 +142,9 @@ func ParseSignature(data []byte) (Signature, error) {
 	}
 	if !bytes.Equal(s.Encode(), data) {
 		return s, errors.New("no signature: not the spelling that is written")
+	}
+	if s.After < 0 || s.After >= s.Segment || (s.After > 0) != isHash(s.AfterHash) || s.After == 0 && s.AfterHash != "" {
+		return s, fmt.Errorf("no signature: segment %d cannot come after segment %d", s.Segment, s.After)
 	}
 	return s, s.Validate()
 }

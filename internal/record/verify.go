@@ -22,7 +22,7 @@ func Verify(ctx context.Context, from store.Reader, session string, expect Expec
 		return Summary{}, &CorruptError{Kind: Foreign, Segment: 1, Reason: fmt.Sprintf("this is session %s, not %s", session, expect.Session)}
 	}
 	r := newReader(ctx, from, session, ReadOptions{expect.Identities})
-	v := &verification{expect: expect, reader: r, checked: map[int64]bool{}}
+	v := &verification{expect: expect, reader: r, checked: map[int64]bool{}, hashes: map[int]string{}}
 	r.inspect, r.blind = v.segment, true
 	r.header.RequestUID = expect.RequestUID
 	err := r.begin()
@@ -51,6 +51,8 @@ type verification struct {
 	summary Summary
 	// checked are the reported heads that agreed, by sequence.
 	checked map[int64]bool
+	// hashes of the segments, by number.
+	hashes map[int]string
 }
 
 // segment checks a part's signature, and takes what is known of it.
@@ -61,6 +63,7 @@ func (v *verification) segment(s *segment) error {
 		return nil
 	}
 	v.summary.Segments = s.number
+	v.hashes[s.number] = s.hash.String()
 	v.summary.Encrypted = v.summary.Encrypted || s.header.Encryption != ""
 	if err := v.signatures(s); err != nil {
 		return err

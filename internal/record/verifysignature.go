@@ -75,6 +75,12 @@ func (v *verification) holds(s *segment, signature Signature) error {
 	if signature.First != s.header.First || signature.Previous != s.header.Previous || signature.Bytes != int64(len(s.object)) {
 		return v.reader.objects.diagnose(s, 0, s.header.First, Rewrite, errors.New("its signature says otherwise of it"))
 	}
+	if signature.After > 0 && signature.AfterHash != v.hashes[signature.After] {
+		return &CorruptError{
+			Kind: Rewrite, Segment: signature.After, Object: objectName(store.SegmentName(s.header.Session, signature.After)),
+			Reason: fmt.Sprintf("these are not the bytes that were signed before segment %d was", s.number),
+		}
+	}
 	s.last, s.complete = signature.Last, signature.Complete
 	v.summary.Keys = append(v.summary.Keys, signature.Key)
 	if len(v.expect.Keys) > 0 {

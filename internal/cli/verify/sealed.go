@@ -29,6 +29,13 @@ func sealedStatement(ctx context.Context, t *recording.Task, session string) err
 			Kind: record.Rewrite, Segment: int(sealed.Segment), Event: sealed.Sequence,
 			Object: store.SignatureName(session, int(sealed.Segment)),
 		}
+		if sealed.After > 0 {
+			if hash, err := record.HashOf(ctx, t, session, int(sealed.After)); err == nil && hash.String() != sealed.AfterHash {
+				corrupt.Segment, corrupt.Event, corrupt.Object = int(sealed.After), 0, store.SegmentName(session, int(sealed.After))
+				corrupt.Reason = "the request's status says that other bytes of this segment were signed"
+				return corrupt
+			}
+		}
 		stored, err := readSignature(ctx, t, session, int(sealed.Segment))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):

@@ -850,6 +850,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.sallyport.sallyport.api.v1alpha1.SealedHead
   map:
     fields:
+    - name: after
+      type:
+        scalar: numeric
+    - name: afterHash
+      type:
+        scalar: string
     - name: hash
       type:
         scalar: string

@@ -19,6 +19,10 @@ type SealedHeadApplyConfiguration struct {
 	Key *string `json:"key,omitempty"`
 	// signature of the segment's statement: Ed25519, in base64.
 	Signature *string `json:"signature,omitempty"`
+	// after is the segment that was signed before, where unsigned ones lie between.
+	After *int64 `json:"after,omitempty"`
+	// afterHash is the hash of segment after, hex SHA-256.
+	AfterHash *string `json:"afterHash,omitempty"`
 }
 
 // SealedHeadApplyConfiguration constructs a declarative configuration of the SealedHead type for use with
@@ -64,5 +68,21 @@ func (b *SealedHeadApplyConfiguration) WithKey(value string) *SealedHeadApplyCon
 // If called multiple times, the Signature field is set to the value of the last call.
 func (b *SealedHeadApplyConfiguration) WithSignature(value string) *SealedHeadApplyConfiguration {
 	b.Signature = &value
+	return b
+}
+
+// WithAfter sets the After field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the After field is set to the value of the last call.
+func (b *SealedHeadApplyConfiguration) WithAfter(value int64) *SealedHeadApplyConfiguration {
+	b.After = &value
+	return b
+}
+
+// WithAfterHash sets the AfterHash field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AfterHash field is set to the value of the last call.
+func (b *SealedHeadApplyConfiguration) WithAfterHash(value string) *SealedHeadApplyConfiguration {
+	b.AfterHash = &value
 	return b
 }
