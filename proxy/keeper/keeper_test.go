@@ -69,7 +69,9 @@ func TestWhatADeadProcessLeftIsTakenUpAsItIs(t *testing.T) {
 			if err := r.(*recording).writer.Rotate(); err != nil {
 				t.Fatal(err)
 			}
-			operate(t, r, 2, "SELECT 2")
+			if err := r.(*recording).writer.Append(record.Event{Type: record.EventNotice, Notice: "its last"}); err != nil {
+				t.Fatal(err)
+			}
 			w.start(t, how)
 			w.flush(t)
 			summary, err := w.verify(t, "s-1")
@@ -262,6 +264,9 @@ func TestSomethingElseInASegmentsPlaceEndsTheRecording(t *testing.T) {
 	}
 	if files := left(t, w.directory); len(files) != 1 {
 		t.Error("the segment is not kept in the spool:", files)
+	}
+	if err := try(r, 1, "SELECT 1"); !errors.Is(err, errRefused) {
+		t.Error("what would be lost is taken:", err)
 	}
 	// Others are not concerned.
 	finish(t, w.begin(t, "s-2"))

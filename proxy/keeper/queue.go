@@ -185,7 +185,8 @@ func (k *Keeper) refused(r *recording) {
 		}
 	}
 	k.queue.waiting = slices.DeleteFunc(k.queue.waiting, func(i *item) bool { return i.recording == r })
-	r.refused, r.sealed = true, r.stored
+	r.sealed = r.stored
+	r.refused.Store(true)
 	k.forget(r)
 	k.broadcast()
 	k.options.Log.Error(errRefused, "A recording cannot be stored further", "session", r.session)

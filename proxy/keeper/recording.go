@@ -34,8 +34,8 @@ type recording struct {
 	// in the store; storing says that the next is on its way.
 	sealed, stored int
 	storing, ended bool
-	// refused says that something else lies where the next would go.
-	refused bool
+	// refused says that something else lies where the next would go, or that one is lost.
+	refused atomic.Bool
 	// newest of the stored ones, if it is to be signed.
 	newest *kept
 }
@@ -50,7 +50,7 @@ type kept struct {
 func (r *recording) Append(events ...record.Event) error {
 	// The end waits for nobody.
 	if len(events) != 1 || events[0].Type != record.EventEnd {
-		if err := r.keeper.room(r.how.BestEffort); err != nil {
+		if err := r.room(); err != nil {
 			return err
 		}
 	}
@@ -74,7 +74,7 @@ func happened(kind record.EventType) bool {
 
 // AppendOperation implements session.Recording.
 func (r *recording) AppendOperation(operation *record.Operation, verdict *record.Verdict) error {
-	if err := r.keeper.room(r.how.BestEffort); err != nil {
+	if err := r.room(); err != nil {
 		return err
 	}
 	if err := r.writer.AppendOperation(operation, verdict); err != nil {
@@ -86,7 +86,7 @@ func (r *recording) AppendOperation(operation *record.Operation, verdict *record
 
 // AppendResult implements session.Recording.
 func (r *recording) AppendResult(result *record.Result) error {
-	if err := r.keeper.room(r.how.BestEffort); err != nil {
+	if err := r.room(); err != nil {
 		return err
 	}
 	return r.writer.AppendResult(result)
@@ -129,7 +129,7 @@ func (r *recording) settle(ctx context.Context) error {
 	defer cancel()
 	var broken error
 	err := k.await(bounded, func() bool {
-		if broken = k.broken; r.refused {
+		if broken = k.broken; r.refused.Load() {
 			broken = errRefused
 		}
 		return r.stored >= last || broken != nil
@@ -184,10 +184,10 @@ func (r *recording) take(sealed record.Sealed) {
 	switch {
 	case err != nil:
 		// What comes after it would leave a gap.
-		r.refused = true
+		r.refused.Store(true)
 		k.tell(err)
 		return
-	case r.refused:
+	case r.refused.Load():
 		return
 	}
 	k.queue.add(r, sealed, k.options.Now())
@@ -209,6 +209,15 @@ var errRefused = errors.New("the store holds something else in the recording's p
 
 // errStalled is a store that is too slow for what is recorded.
 var errStalled = errors.New("the recordings store takes nothing more")
+
+// room says no to what would never be stored: it is lost, and whoever counts losses is to
+// know.
+func (r *recording) room() error {
+	if r.refused.Load() {
+		return errRefused
+	}
+	return r.keeper.room(r.how.BestEffort)
+}
 
 // room waits while too much waits for the store.
 func (k *Keeper) room(bestEffort bool) error {
