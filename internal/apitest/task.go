@@ -2,11 +2,14 @@ package apitest
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
@@ -88,6 +91,25 @@ func (s *Server) Allow(ctx context.Context, t testing.TB, namespace, user string
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
 	})
+	s.awaitAllowed(ctx, t, authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: &authorizationv1.ResourceAttributes{
+		Namespace: namespace, Group: v1alpha1.GroupName, Resource: resource, Verb: verbs[0], Name: strings.Join(names[:min(1, len(names))], ""),
+	}})
+}
+
+// awaitAllowed waits until the API server's authoriser has heard of a role: it watches them.
+func (s *Server) awaitAllowed(ctx context.Context, t testing.TB, spec authorizationv1.SubjectAccessReviewSpec) {
+	t.Helper()
+	if resource, subresource, found := strings.Cut(spec.ResourceAttributes.Resource, "/"); found {
+		spec.ResourceAttributes.Resource, spec.ResourceAttributes.Subresource = resource, subresource
+	}
+	err := wait.PollUntilContextTimeout(ctx, 5*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+		review := &authorizationv1.SubjectAccessReview{Spec: spec}
+		err := s.Client.Create(ctx, review)
+		return review.Status.Allowed, err
+	})
+	if err != nil {
+		t.Fatalf("%s may still not %s %s: %v", spec.User, spec.ResourceAttributes.Verb, spec.ResourceAttributes.Resource, err)
+	}
 }
 
 func (s *Server) create(ctx context.Context, t testing.TB, object client.Object) {
