@@ -131,6 +131,9 @@ func (c *checker) integrity(subject string, s record.Summary, expect record.Expe
 	} else if s.Unsigned > 0 || s.Open {
 		c.add(Gap, subject, "what follows event %d is not signed (%d segments)", s.SignedEvent, s.Unsigned)
 	}
+	if text := s.BehindText(); text != "" {
+		c.add(Gap, subject, "%s", text)
+	}
 	if s.Encrypted && !s.Read {
 		c.add(Gap, subject, "it is encrypted: its bytes and signatures are checked, its contents only with --identity")
 	}

@@ -269,6 +269,9 @@ func TestWhatIsNotProvedIsNamed(t *testing.T) {
 		"a session without an end": {func(t *testing.T, w *world) {
 			w.record(t, "0195-c", true, nil, record.Event{Type: record.EventNotice, Notice: "hello"})
 		}, "session 0195-c: incomplete"},
+		"a segment behind a signed end": {func(t *testing.T, w *world) {
+			w.put(t, store.SegmentName("0195-b", 9999), []byte("anything"))
+		}, "session 0195-b: behind its signed end somebody put 00009999.seg: unsigned, and no part of it"},
 		"best effort": {func(_ *testing.T, w *world) { w.Request.Status.Recording.BestEffort = true }, "recordings: the policy let sessions go on unrecorded"},
 		"what was lost": {func(_ *testing.T, w *world) {
 			w.Request.Status.Recording.Lost = "session 0195-x: disk full"

@@ -2,6 +2,8 @@ package record
 
 import (
 	"crypto/ed25519"
+	"fmt"
+	"strings"
 	"time"
 
 	"filippo.io/age"
@@ -49,10 +51,28 @@ type Summary struct {
 	SignedEvent   int64
 	// Unsigned segments: those after SignedSegment.
 	Unsigned int
+	// Behind are objects behind an end that is signed: no part of the recording, and nobody's
+	// word. Their names within the session's folder, in order.
+	Behind []string
 	// Keys that signed, by KeyID, sorted.
 	Keys []string
 	// Encrypted says that events are encrypted, Read that they were read and checked.
 	Encrypted, Read bool
 	// Open says that a journal of events that are not sealed was found.
 	Open bool
+}
+
+// maxNamed is how many objects a text names.
+const maxNamed = 5
+
+// BehindText says for people what lies behind a signed end; nothing if nothing does.
+func (s Summary) BehindText() string {
+	names, more := s.Behind, ""
+	switch {
+	case len(names) == 0:
+		return ""
+	case len(names) > maxNamed:
+		names, more = names[:maxNamed], fmt.Sprintf(" and %d more", len(s.Behind)-maxNamed)
+	}
+	return fmt.Sprintf("behind its signed end somebody put %s%s: unsigned, and no part of it", strings.Join(names, ", "), more)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"filippo.io/age"
 
@@ -50,6 +51,28 @@ func (o *objects) list() error {
 
 // highest is the highest number of any object.
 func (o *objects) highest() int { return max(o.segments, o.open) }
+
+// numbers are those of all segments, journals and signatures, in order: somebody may have
+// put one very far behind the others.
+func (o *objects) numbers() []int {
+	numbers := make([]int, 0, len(o.sizes))
+	for object := range o.sizes {
+		if name, err := store.ParseName(object); err == nil && name.Number > 0 {
+			numbers = append(numbers, name.Number)
+		}
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
+}
+
+// consecutive is the highest number up to which no segment is missing.
+func (o *objects) consecutive() int {
+	number := 0
+	for o.has(store.SegmentName(o.session, number+1)) || o.has(store.JournalName(o.session, number+1)) {
+		number++
+	}
+	return number
+}
 
 func (o *objects) has(name string) bool {
 	_, ok := o.sizes[name]

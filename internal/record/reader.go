@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -51,6 +52,9 @@ type Reader struct {
 	// identities opens a segment.
 	inspect func(*segment) error
 	blind   bool
+	// settled says that session.end stands, whatever lies behind it; nil is always. Where it
+	// does not, what lies there is an error.
+	settled func() (bool, error)
 	// unsure says that nobody told how many events a segment has that was not opened.
 	unsure bool
 }
@@ -117,7 +121,8 @@ func (r *Reader) sealedHead() string {
 	return headOfSealed(r.now.hash)
 }
 
-// Next is the next event. io.EOF follows session.end. An *IncompleteError says that there
+// Next is the next event. io.EOF follows session.end: objects behind that are Verify's to
+// judge. An *IncompleteError says that there
 // is no more now: a later call may find more. Every other error stays.
 func (r *Reader) Next() (Event, error) {
 	for r.failed == nil {
@@ -216,6 +221,14 @@ func (r *Reader) follows(cause error) bool {
 
 // advance begins the next segment. io.EOF, and an *IncompleteError, where there is none.
 func (r *Reader) advance() error {
+	if r.ended && r.settled == nil {
+		return io.EOF
+	}
+	if r.ended {
+		if settled, err := r.settled(); settled || err != nil {
+			return cmp.Or(err, io.EOF)
+		}
+	}
 	now, err := r.segment(r.next)
 	if errors.Is(err, errTorn) {
 		return &IncompleteError{Events: r.sequence}

@@ -200,7 +200,7 @@ func objectName(name string) string {
 
 // sameBytes is the number of another segment with these bytes; 0 if there is none.
 func (o *objects) sameBytes(p *part) int {
-	for number := 1; number <= o.segments; number++ {
+	for _, number := range o.numbers() {
 		name := store.SegmentName(o.session, number)
 		if number == p.number || o.sizes[name] != int64(len(p.object)) {
 			continue
@@ -214,7 +214,7 @@ func (o *objects) sameBytes(p *part) int {
 
 // elsewhere is the number under which the segment of this number lies; 0 if nowhere.
 func (o *objects) elsewhere(number int) int {
-	for at := 1; at <= o.highest(); at++ {
+	for _, at := range o.numbers() {
 		if at == number {
 			continue
 		}

@@ -19,7 +19,7 @@ func (r *Reader) seek(early func(segmentHeader) bool, wanted func(*Event) bool) 
 		return err
 	}
 	var failure error
-	number := sort.Search(r.objects.highest(), func(i int) bool {
+	number := sort.Search(r.objects.consecutive(), func(i int) bool {
 		header, err := r.objects.header(i + 1)
 		if err != nil {
 			failure = err
@@ -29,8 +29,30 @@ func (r *Reader) seek(early func(segmentHeader) bool, wanted func(*Event) bool) 
 	if failure != nil {
 		return failure
 	}
+	if number, failure = r.objects.within(number); failure != nil {
+		return failure
+	}
 	r.now, r.next, r.unchained, r.ended, r.failed, r.wanted = nil, max(number, 1), true, false, nil, wanted
 	return nil
+}
+
+// within is the number of a segment, or that of the last one where it lies behind an end
+// that the signature nearest to it tells of.
+func (o *objects) within(number int) (int, error) {
+	for at := number; at > 0; at-- {
+		if !o.has(store.SignatureName(o.session, at)) {
+			continue
+		}
+		data, err := o.signature(at)
+		if err != nil {
+			return 0, err
+		}
+		if signature, err := ParseSignature(data); err == nil && signature.Complete {
+			return at, nil
+		}
+		break
+	}
+	return number, nil
 }
 
 // header reads that of a segment.

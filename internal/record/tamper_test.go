@@ -189,11 +189,11 @@ func TestREC2_SegmentsSwappedAreFound(t *testing.T) {
 
 func TestREC2_ASegmentDoubledIsFound(t *testing.T) {
 	t.Parallel()
-	variants(t, func(t *testing.T, _ written, r recording, expect record.Expectation, _ bool) {
+	variants(t, func(t *testing.T, _ written, r recording, expect record.Expectation, signed bool) {
 		t.Helper()
 		for from := 1; from <= 3; from++ {
 			for _, to := range []int{1, 2, 3, 4} { // over another, and behind the end
-				if to == from {
+				if to == from || to == 4 && signed { // a signed end stands
 					continue
 				}
 				for count := 1; count <= 2; count++ {

@@ -23,7 +23,7 @@ func Verify(ctx context.Context, from store.Reader, session string, expect Expec
 	}
 	r := newReader(ctx, from, session, ReadOptions{expect.Identities})
 	v := &verification{expect: expect, reader: r, checked: map[int64]bool{}, hashes: map[int]string{}}
-	r.inspect, r.blind = v.segment, true
+	r.inspect, r.settled, r.blind = v.segment, v.settled, true
 	r.header.RequestUID = expect.RequestUID
 	err := r.begin()
 	if r.file != nil {

@@ -61,6 +61,9 @@ func facts(s record.Summary, expect record.Expectation, corrupt bool) (facts []s
 	if s.Segments > 0 {
 		facts = append(facts, fmt.Sprintf("%d segments, %d bytes; %s", s.Segments, s.Bytes, signatures(s, expect)))
 	}
+	if text := s.BehindText(); text != "" {
+		facts = append(facts, line(text))
+	}
 	if s.Encrypted && !s.Read {
 		facts = append(facts, "encrypted: bytes and signatures were checked, events were not read (--identity FILE reads them)")
 	}

@@ -174,6 +174,18 @@ func TestWhatIsNotSignedIsSaid(t *testing.T) {
 	}
 }
 
+func TestREC2_ASegmentBehindTheSignedEndIsNamedAndSpoilsNothing(t *testing.T) {
+	t.Parallel()
+	folder := signedSession(t)
+	if err := os.WriteFile(filepath.Join(folder.Path, "s1", "00009999.seg"), []byte("anything"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, code := verified(t, folder, key(t, folder))
+	if code != 0 || !strings.HasPrefix(out, "session s1: OK") || !strings.Contains(out, "\n  behind its signed end somebody put 00009999.seg: unsigned") {
+		t.Errorf("%d\n%s", code, out)
+	}
+}
+
 func TestREC4_ACorruptRecordingBlocksNoOther(t *testing.T) {
 	t.Parallel()
 	folder := signedSession(t)
