@@ -36,11 +36,15 @@ type AccessTarget struct {
 
 // AccessTargetSpec names exactly one endpoint.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.postgres)",message="exactly one of: postgres"
+// +kubebuilder:validation:XValidation:rule="has(self.postgres) != has(self.ssh)",message="exactly one of: postgres, ssh"
+// +kubebuilder:validation:XValidation:rule="has(self.postgres) == has(oldSelf.postgres)",message="the protocol is immutable: create another AccessTarget"
 type AccessTargetSpec struct {
 	// postgres is a PostgreSQL server, 14 or newer.
 	// +optional
 	Postgres *PostgresTarget `json:"postgres,omitempty"`
+	// ssh is an SSH server.
+	// +optional
+	SSH *SSHTarget `json:"ssh,omitempty"`
 }
 
 // PostgresTarget is the address and identity of a PostgreSQL server. Address and
@@ -49,6 +53,7 @@ type AccessTargetSpec struct {
 // +kubebuilder:validation:XValidation:rule="self.host == oldSelf.host && self.port == oldSelf.port",message="host and port are immutable: create another AccessTarget"
 // +kubebuilder:validation:XValidation:rule="self.tls == oldSelf.tls",message="tls is immutable: create another AccessTarget"
 // +kubebuilder:validation:XValidation:rule="self.credential == oldSelf.credential",message="credential is immutable: create another AccessTarget"
+// +kubebuilder:validation:XValidation:rule="self.credential in ['EphemeralRole', 'Static']",message="credential of a PostgreSQL target is EphemeralRole or Static"
 type PostgresTarget struct {
 	// host is a DNS name or an IP address. Loopback, link-local and the
 	// operator's own addresses are refused. The manager resolves names; proxies
@@ -112,13 +117,16 @@ const (
 )
 
 // CredentialType is how a task's credential comes to be.
-// +kubebuilder:validation:Enum=EphemeralRole;Static
+// +kubebuilder:validation:Enum=EphemeralRole;Certificate;Static
 type CredentialType string
 
 const (
 	// CredentialEphemeralRole is a role of the target made for one task, and
 	// dropped with it.
 	CredentialEphemeralRole CredentialType = "EphemeralRole"
+	// CredentialCertificate is a certificate for the proxy's own key, good for minutes,
+	// by an authority that is the target's alone.
+	CredentialCertificate CredentialType = "Certificate"
 	// CredentialStatic is a standing login of the target, for targets that can
 	// do no better: closing ends the sessions, the login remains.
 	CredentialStatic CredentialType = "Static"
@@ -135,7 +143,7 @@ type AccessTargetStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// protocol is the protocol of the endpoint: postgres.
+	// protocol is the protocol of the endpoint: postgres or ssh.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Protocol string `json:"protocol,omitempty"`
@@ -159,6 +167,11 @@ type AccessTargetStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=512
 	PublicGrants []string `json:"publicGrants,omitempty"`
+	// certificateAuthority is the public key that an SSH server with credential
+	// Certificate must trust, as a line of its TrustedUserCAKeys.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	CertificateAuthority string `json:"certificateAuthority,omitempty"`
 }
 
 // AccessTargetList is a list of AccessTargets.

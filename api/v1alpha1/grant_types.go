@@ -3,11 +3,14 @@ package v1alpha1
 // Grant is the minimal permission of a task, per protocol. It is enforced twice:
 // as the target's own permissions, and in the data path.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.postgres)",message="exactly one of: postgres"
+// +kubebuilder:validation:XValidation:rule="has(self.postgres) != has(self.ssh)",message="exactly one of: postgres, ssh"
 type Grant struct {
 	// postgres is what a task may do on a PostgreSQL target.
 	// +optional
 	Postgres *PostgresGrant `json:"postgres,omitempty"`
+	// ssh is what a task may do on an SSH target.
+	// +optional
+	SSH *SSHGrant `json:"ssh,omitempty"`
 }
 
 // PostgresGrant is SQL privileges on named relations of one database.

@@ -26,6 +26,12 @@ type RecordingPolicy struct {
 	// +optional
 	// +kubebuilder:default=Counts
 	Output OutputRecording `json:"output,omitempty"`
+	// fileContentBytes is how much of each file that is moved over SSH is kept, from its
+	// beginning; 0 keeps its name, size and SHA-256 alone.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1048576
+	FileContentBytes int32 `json:"fileContentBytes,omitempty"`
 	// encryption keeps recordings from whoever administers the store.
 	// +optional
 	Encryption *RecordingEncryption `json:"encryption,omitempty"`

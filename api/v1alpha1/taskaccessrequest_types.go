@@ -267,14 +267,24 @@ type Endpoint struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	Port int32 `json:"port"`
-	// serverName is the name in the proxy's certificate.
+	// serverName is the name in the proxy's certificate, and that of its SSH host key.
 	// +required
 	// +kubebuilder:validation:MaxLength=253
 	ServerName string `json:"serverName"`
 	// caBundle is the PEM of the authority of that certificate.
-	// +required
+	// +optional
 	// +kubebuilder:validation:MaxLength=32768
-	CABundle string `json:"caBundle"`
+	CABundle string `json:"caBundle,omitempty"`
+	// hostKey is the proxy's SSH host key, made for this task: `type base64`.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	HostKey string `json:"hostKey,omitempty"`
+	// logins are what an SSH client may name as its user.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=32
+	Logins []string `json:"logins,omitempty"`
 	// database is what a Postgres client names as the database.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
@@ -286,7 +296,7 @@ type IssuedCredential struct {
 	// type of the credential.
 	// +required
 	Type CredentialType `json:"type"`
-	// name of it on the target: the role.
+	// name of it on the target: the role, or the certificates' key ID.
 	// +required
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`

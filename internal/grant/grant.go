@@ -31,6 +31,9 @@ type State struct {
 	Reason string `json:"reason,omitempty"`
 	// Recording is set in every phase: a session may begin before the grant.
 	Recording Recording `json:"recording,omitzero"`
+	// HostKey is the private key (OpenSSH's PEM) that the proxy of an SSH target shows
+	// its clients, in every phase: it is the task's, and outlives the proxy.
+	HostKey Secret `json:"hostKey,omitempty"`
 }
 
 // Recording is how the sessions are recorded. The zero value is a volume, durability
@@ -91,6 +94,25 @@ type Grant struct {
 	Deadline time.Time `json:"deadline"`
 	// Postgres is the upstream, for that protocol.
 	Postgres *PostgresUpstream `json:"postgres,omitempty"`
+	// SSH is the upstream, for that protocol.
+	SSH *SSHUpstream `json:"ssh,omitempty"`
+}
+
+// SSHUpstream is an SSH server and how the task logs in there: with a certificate that
+// the manager makes for the proxy's own key, or, where PrivateKey or Password is set,
+// with a standing one.
+type SSHUpstream struct {
+	// Host is the name that a host certificate must have; Addresses are where to dial,
+	// in order, without a resolver. Port in host byte order.
+	Host      string   `json:"host"`
+	Addresses []string `json:"addresses"`
+	Port      int32    `json:"port"`
+	// HostKeys and HostAuthorities as in the AccessTarget.
+	HostKeys        []string `json:"hostKeys,omitempty"`
+	HostAuthorities []string `json:"hostAuthorities,omitempty"`
+	// PrivateKey (OpenSSH's PEM) or Password of a Static credential.
+	PrivateKey Secret `json:"privateKey,omitempty"`
+	Password   Secret `json:"password,omitempty"`
 }
 
 // PostgresUpstream is the target and the task's own login on it.

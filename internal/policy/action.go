@@ -5,7 +5,7 @@ import "github.com/sallyport/sallyport/api/v1alpha1"
 // Action is one operation in the words that policies judge. An engine makes it;
 // nothing of the wire is left in it.
 type Action struct {
-	// Protocol that the operation came by: "postgres".
+	// Protocol that the operation came by: "postgres", "ssh".
 	Protocol string
 	// Kind of operation in the protocol's own word, lower case: "select",
 	// "insert", "update", "delete", "merge", "copy-from", "copy-to", "explain",
@@ -43,9 +43,58 @@ type Action struct {
 	// NoCatalog says that the target's catalogs are not known: names are as they are
 	// written, and nothing behind them is looked into.
 	NoCatalog bool
+	// SSH is what an operation on an SSH server is about; nil for any other protocol.
+	SSH *SSHAction
 	// Unknown is why the engine does not understand the operation; if it is not
 	// empty the decision is Deny, whatever the rules say.
 	Unknown string
+}
+
+// SSHAction is an operation on an SSH server. Action.Kind is the protocol's own word for
+// it, and says which of the fields are set:
+//
+//	shell, terminal (pty-req), exec, env, signal           requests of a session channel
+//	sftp, subsystem                                        subsystem requests
+//	sftp open, sftp read, sftp remove, …                   operations of sftp: Files
+//	scp upload, scp download, rsync upload, rsync download commands that move files: Files
+//	git-upload-pack, git-receive-pack, git-upload-archive  Repository
+//	direct-tcpip, tcpip-forward                            Host, Port
+//	direct-streamlocal, streamlocal-forward                Socket
+//	agent-forward, x11-forward
+type SSHAction struct {
+	// Login is the account on the server.
+	Login string
+	// Command is the command line as the client sent it, Commands the simple commands
+	// of it in order, each by its words after quotes are gone. Where the line holds
+	// anything that only a shell could tell (an expansion, a redirection, a glob)
+	// Commands is empty and Action.Opaque says why.
+	Command  string
+	Commands [][]string
+	// Terminal says that the channel has a terminal.
+	Terminal bool
+	// Files are those that it touches, by canonical absolute path.
+	Files []FileUse
+	// Bytes is how large the file is that it announces; -1 where nobody says.
+	Bytes int64
+	// Repository is a git repository's canonical absolute path, Push whether it is
+	// written to.
+	Repository string
+	Push       bool
+	// Host and Port of a forwarding, as the client writes them.
+	Host string
+	Port int32
+	// Socket is a Unix socket's path.
+	Socket string
+	// Name of a variable or a subsystem, Value of the variable.
+	Name, Value string
+	// FromTarget says that bytes which no detector can look into come from the target.
+	FromTarget bool
+}
+
+// FileUse is a file and what is done with it.
+type FileUse struct {
+	Path   string
+	Access v1alpha1.FileAccess
 }
 
 // Access is one relation, and the privilege that an operation needs on it.

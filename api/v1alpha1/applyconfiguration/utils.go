@@ -40,6 +40,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.BoundApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ColumnMask"):
 		return &apiv1alpha1.ColumnMaskApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CommandGrant"):
+		return &apiv1alpha1.CommandGrantApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Decision"):
 		return &apiv1alpha1.DecisionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DetectorMask"):
@@ -48,6 +50,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EndedApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Endpoint"):
 		return &apiv1alpha1.EndpointApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FileGrant"):
+		return &apiv1alpha1.FileGrantApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ForwardGrant"):
+		return &apiv1alpha1.ForwardGrantApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Grant"):
 		return &apiv1alpha1.GrantApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HeldOperation"):
@@ -82,6 +88,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RelationEffectApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RelationGrant"):
 		return &apiv1alpha1.RelationGrantApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RepositoryGrant"):
+		return &apiv1alpha1.RepositoryGrantApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Requester"):
 		return &apiv1alpha1.RequesterApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReviewPolicy"):
@@ -98,6 +106,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SessionCountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SessionPolicy"):
 		return &apiv1alpha1.SessionPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SocketGrant"):
+		return &apiv1alpha1.SocketGrantApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SSHGrant"):
+		return &apiv1alpha1.SSHGrantApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SSHTarget"):
+		return &apiv1alpha1.SSHTargetApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Subject"):
 		return &apiv1alpha1.SubjectApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Task"):

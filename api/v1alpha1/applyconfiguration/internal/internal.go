@@ -132,6 +132,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: postgres
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.PostgresTarget
+    - name: ssh
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.SSHTarget
 - name: com.github.sallyport.sallyport.api.v1alpha1.AccessTargetStatus
   map:
     fields:
@@ -141,6 +144,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: certificateAuthority
+      type:
+        scalar: string
     - name: conditions
       type:
         list:
@@ -263,6 +269,15 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: public
+- name: com.github.sallyport.sallyport.api.v1alpha1.CommandGrant
+  map:
+    fields:
+    - name: argv
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
 - name: com.github.sallyport.sallyport.api.v1alpha1.CredentialType
   scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.Decision
@@ -329,6 +344,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: database
       type:
         scalar: string
+    - name: hostKey
+      type:
+        scalar: string
+    - name: logins
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: namespace
       type:
         scalar: string
@@ -344,6 +368,35 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: service
       type:
         scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.FileAccess
+  scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.FileGrant
+  map:
+    fields:
+    - name: access
+      type:
+        list:
+          elementType:
+            namedType: com.github.sallyport.sallyport.api.v1alpha1.FileAccess
+          elementRelationship: associative
+    - name: maxBytes
+      type:
+        scalar: numeric
+    - name: path
+      type:
+        scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.ForwardGrant
+  map:
+    fields:
+    - name: host
+      type:
+        scalar: string
+    - name: ports
+      type:
+        list:
+          elementType:
+            scalar: numeric
+          elementRelationship: associative
 - name: com.github.sallyport.sallyport.api.v1alpha1.FromTask
   scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.Grant
@@ -352,6 +405,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: postgres
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.PostgresGrant
+    - name: ssh
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.SSHGrant
 - name: com.github.sallyport.sallyport.api.v1alpha1.HeldOperation
   map:
     fields:
@@ -682,6 +738,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: encryption
       type:
         namedType: com.github.sallyport.sallyport.api.v1alpha1.RecordingEncryption
+    - name: fileContentBytes
+      type:
+        scalar: numeric
     - name: legalHold
       type:
         scalar: boolean
@@ -763,6 +822,15 @@ var schemaYAML = typed.YAMLObject(`types:
       default: public
 - name: com.github.sallyport.sallyport.api.v1alpha1.RelationPrivilege
   scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.RepositoryGrant
+  map:
+    fields:
+    - name: path
+      type:
+        scalar: string
+    - name: push
+      type:
+        scalar: boolean
 - name: com.github.sallyport.sallyport.api.v1alpha1.RequestState
   scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.Requester
@@ -847,6 +915,129 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: when
       type:
         scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.SSHGrant
+  map:
+    fields:
+    - name: agentForwarding
+      type:
+        scalar: boolean
+    - name: commands
+      type:
+        list:
+          elementType:
+            namedType: com.github.sallyport.sallyport.api.v1alpha1.CommandGrant
+          elementRelationship: atomic
+    - name: environment
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: files
+      type:
+        list:
+          elementType:
+            namedType: com.github.sallyport.sallyport.api.v1alpha1.FileGrant
+          elementRelationship: atomic
+    - name: forwards
+      type:
+        list:
+          elementType:
+            namedType: com.github.sallyport.sallyport.api.v1alpha1.ForwardGrant
+          elementRelationship: atomic
+    - name: listeners
+      type:
+        list:
+          elementType:
+            namedType: com.github.sallyport.sallyport.api.v1alpha1.ForwardGrant
+          elementRelationship: atomic
+    - name: logins
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: maxDownloadBytes
+      type:
+        scalar: numeric
+    - name: maxUploadBytes
+      type:
+        scalar: numeric
+    - name: repositories
+      type:
+        list:
+          elementType:
+            namedType: com.github.sallyport.sallyport.api.v1alpha1.RepositoryGrant
+          elementRelationship: associative
+          keys:
+          - path
+    - name: shell
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.SSHShell
+    - name: sockets
+      type:
+        list:
+          elementType:
+            namedType: com.github.sallyport.sallyport.api.v1alpha1.SocketGrant
+          elementRelationship: associative
+          keys:
+          - path
+    - name: terminal
+      type:
+        scalar: boolean
+    - name: unmaskedStreams
+      type:
+        scalar: boolean
+    - name: unrestricted
+      type:
+        scalar: boolean
+    - name: x11Forwarding
+      type:
+        scalar: boolean
+- name: com.github.sallyport.sallyport.api.v1alpha1.SSHShell
+  scalar: string
+- name: com.github.sallyport.sallyport.api.v1alpha1.SSHTarget
+  map:
+    fields:
+    - name: certificateSeconds
+      type:
+        scalar: numeric
+      default: 180
+    - name: credential
+      type:
+        namedType: com.github.sallyport.sallyport.api.v1alpha1.CredentialType
+      default: Certificate
+    - name: host
+      type:
+        scalar: string
+    - name: hostAuthorities
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: hostKeys
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: logins
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: port
+      type:
+        scalar: numeric
+      default: 22
+    - name: sourceAddresses
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: com.github.sallyport.sallyport.api.v1alpha1.SealedHead
   map:
     fields:
@@ -904,6 +1095,15 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 3600
+- name: com.github.sallyport.sallyport.api.v1alpha1.SocketGrant
+  map:
+    fields:
+    - name: listen
+      type:
+        scalar: boolean
+    - name: path
+      type:
+        scalar: string
 - name: com.github.sallyport.sallyport.api.v1alpha1.Subject
   map:
     fields:

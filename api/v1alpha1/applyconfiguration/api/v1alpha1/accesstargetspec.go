@@ -11,6 +11,8 @@ package v1alpha1
 type AccessTargetSpecApplyConfiguration struct {
 	// postgres is a PostgreSQL server, 14 or newer.
 	Postgres *PostgresTargetApplyConfiguration `json:"postgres,omitempty"`
+	// ssh is an SSH server.
+	SSH *SSHTargetApplyConfiguration `json:"ssh,omitempty"`
 }
 
 // AccessTargetSpecApplyConfiguration constructs a declarative configuration of the AccessTargetSpec type for use with
@@ -24,5 +26,13 @@ func AccessTargetSpec() *AccessTargetSpecApplyConfiguration {
 // If called multiple times, the Postgres field is set to the value of the last call.
 func (b *AccessTargetSpecApplyConfiguration) WithPostgres(value *PostgresTargetApplyConfiguration) *AccessTargetSpecApplyConfiguration {
 	b.Postgres = value
+	return b
+}
+
+// WithSSH sets the SSH field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SSH field is set to the value of the last call.
+func (b *AccessTargetSpecApplyConfiguration) WithSSH(value *SSHTargetApplyConfiguration) *AccessTargetSpecApplyConfiguration {
+	b.SSH = value
 	return b
 }

@@ -18,7 +18,7 @@ type AccessTargetStatusApplyConfiguration struct {
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// conditions are Ready, Reachable, CredentialWorks, InUse.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
-	// protocol is the protocol of the endpoint: postgres.
+	// protocol is the protocol of the endpoint: postgres or ssh.
 	Protocol *string `json:"protocol,omitempty"`
 	// credential repeats how credentials are minted, for the reader of a list.
 	Credential *apiv1alpha1.CredentialType `json:"credential,omitempty"`
@@ -29,6 +29,9 @@ type AccessTargetStatusApplyConfiguration struct {
 	// publicGrants are rights that the target gives to everybody (PUBLIC), and
 	// so to every task, whatever its grant says: `CREATE ON SCHEMA orders.public`.
 	PublicGrants []string `json:"publicGrants,omitempty"`
+	// certificateAuthority is the public key that an SSH server with credential
+	// Certificate must trust, as a line of its TrustedUserCAKeys.
+	CertificateAuthority *string `json:"certificateAuthority,omitempty"`
 }
 
 // AccessTargetStatusApplyConfiguration constructs a declarative configuration of the AccessTargetStatus type for use with
@@ -99,5 +102,13 @@ func (b *AccessTargetStatusApplyConfiguration) WithPublicGrants(values ...string
 	for i := range values {
 		b.PublicGrants = append(b.PublicGrants, values[i])
 	}
+	return b
+}
+
+// WithCertificateAuthority sets the CertificateAuthority field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CertificateAuthority field is set to the value of the last call.
+func (b *AccessTargetStatusApplyConfiguration) WithCertificateAuthority(value string) *AccessTargetStatusApplyConfiguration {
+	b.CertificateAuthority = &value
 	return b
 }

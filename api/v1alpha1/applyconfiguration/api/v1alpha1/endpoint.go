@@ -17,10 +17,14 @@ type EndpointApplyConfiguration struct {
 	Service *string `json:"service,omitempty"`
 	// port of the proxy, on pod and service alike.
 	Port *int32 `json:"port,omitempty"`
-	// serverName is the name in the proxy's certificate.
+	// serverName is the name in the proxy's certificate, and that of its SSH host key.
 	ServerName *string `json:"serverName,omitempty"`
 	// caBundle is the PEM of the authority of that certificate.
 	CABundle *string `json:"caBundle,omitempty"`
+	// hostKey is the proxy's SSH host key, made for this task: `type base64`.
+	HostKey *string `json:"hostKey,omitempty"`
+	// logins are what an SSH client may name as its user.
+	Logins []string `json:"logins,omitempty"`
 	// database is what a Postgres client names as the database.
 	Database *string `json:"database,omitempty"`
 }
@@ -76,6 +80,24 @@ func (b *EndpointApplyConfiguration) WithServerName(value string) *EndpointApply
 // If called multiple times, the CABundle field is set to the value of the last call.
 func (b *EndpointApplyConfiguration) WithCABundle(value string) *EndpointApplyConfiguration {
 	b.CABundle = &value
+	return b
+}
+
+// WithHostKey sets the HostKey field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HostKey field is set to the value of the last call.
+func (b *EndpointApplyConfiguration) WithHostKey(value string) *EndpointApplyConfiguration {
+	b.HostKey = &value
+	return b
+}
+
+// WithLogins adds the given value to the Logins field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Logins field.
+func (b *EndpointApplyConfiguration) WithLogins(values ...string) *EndpointApplyConfiguration {
+	for i := range values {
+		b.Logins = append(b.Logins, values[i])
+	}
 	return b
 }
 

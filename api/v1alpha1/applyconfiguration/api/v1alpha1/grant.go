@@ -12,6 +12,8 @@ package v1alpha1
 type GrantApplyConfiguration struct {
 	// postgres is what a task may do on a PostgreSQL target.
 	Postgres *PostgresGrantApplyConfiguration `json:"postgres,omitempty"`
+	// ssh is what a task may do on an SSH target.
+	SSH *SSHGrantApplyConfiguration `json:"ssh,omitempty"`
 }
 
 // GrantApplyConfiguration constructs a declarative configuration of the Grant type for use with
@@ -25,5 +27,13 @@ func Grant() *GrantApplyConfiguration {
 // If called multiple times, the Postgres field is set to the value of the last call.
 func (b *GrantApplyConfiguration) WithPostgres(value *PostgresGrantApplyConfiguration) *GrantApplyConfiguration {
 	b.Postgres = value
+	return b
+}
+
+// WithSSH sets the SSH field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SSH field is set to the value of the last call.
+func (b *GrantApplyConfiguration) WithSSH(value *SSHGrantApplyConfiguration) *GrantApplyConfiguration {
+	b.SSH = value
 	return b
 }

@@ -16,7 +16,7 @@ import (
 type IssuedCredentialApplyConfiguration struct {
 	// type of the credential.
 	Type *apiv1alpha1.CredentialType `json:"type,omitempty"`
-	// name of it on the target: the role.
+	// name of it on the target: the role, or the certificates' key ID.
 	Name *string `json:"name,omitempty"`
 	// generation of its secret.
 	Generation *int32 `json:"generation,omitempty"`

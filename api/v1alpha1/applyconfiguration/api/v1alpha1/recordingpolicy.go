@@ -27,6 +27,9 @@ type RecordingPolicyApplyConfiguration struct {
 	// output is what is kept of what the target answers: Counts, rows and bytes;
 	// Full, the rows themselves, as the client got them.
 	Output *apiv1alpha1.OutputRecording `json:"output,omitempty"`
+	// fileContentBytes is how much of each file that is moved over SSH is kept, from its
+	// beginning; 0 keeps its name, size and SHA-256 alone.
+	FileContentBytes *int32 `json:"fileContentBytes,omitempty"`
 	// encryption keeps recordings from whoever administers the store.
 	Encryption *RecordingEncryptionApplyConfiguration `json:"encryption,omitempty"`
 	// retentionDays is how long recordings are kept, counted from the request's end;
@@ -72,6 +75,14 @@ func (b *RecordingPolicyApplyConfiguration) WithRequired(value bool) *RecordingP
 // If called multiple times, the Output field is set to the value of the last call.
 func (b *RecordingPolicyApplyConfiguration) WithOutput(value apiv1alpha1.OutputRecording) *RecordingPolicyApplyConfiguration {
 	b.Output = &value
+	return b
+}
+
+// WithFileContentBytes sets the FileContentBytes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the FileContentBytes field is set to the value of the last call.
+func (b *RecordingPolicyApplyConfiguration) WithFileContentBytes(value int32) *RecordingPolicyApplyConfiguration {
+	b.FileContentBytes = &value
 	return b
 }
 
