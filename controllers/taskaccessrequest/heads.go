@@ -83,6 +83,11 @@ func withSigned(recording *v1alpha1.RecordingStatus, signature record.Signature)
 				return reported(recording), err
 			}
 		}
+		if signature.Complete {
+			if err := complete(known, signature.Statement); err != nil {
+				return reported(recording), err
+			}
+		}
 		known.Sealed = &sealed
 		return recording, nil
 	}
@@ -94,6 +99,23 @@ func withSigned(recording *v1alpha1.RecordingStatus, signature record.Signature)
 		Session: signature.Session, Sequence: signature.Last, Hash: hash, Complete: signature.Complete, Sealed: &sealed,
 	})
 	return recording, nil
+}
+
+// complete moves a head on to the end that is being signed: that it is the end must not wait
+// for its proxy to say so.
+func complete(known *v1alpha1.RecordingHead, statement record.Statement) error {
+	if known.Sequence > statement.Last {
+		return unsigned("session %s has reported %d events, and is to end with %d", statement.Session, known.Sequence, statement.Last)
+	}
+	hash, err := record.SealedHead(statement)
+	if err != nil {
+		return unsigned("%v", err)
+	}
+	if known.Sequence < statement.Last {
+		known.Sequence, known.Hash = statement.Last, hash
+	}
+	known.Complete = true
+	return nil
 }
 
 // newest bounds the heads, and says which sessions went of which something is signed.

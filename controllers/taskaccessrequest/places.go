@@ -36,8 +36,9 @@ type Presigner interface {
 // placesLive is how long a place can be written to.
 const placesLive = 15 * time.Minute
 
-// Places says where a task's proxy may put segments and their signatures. Names begin
-// with the request's UID, which the caller does not choose.
+// Places says where a task's proxy may put segments and their signatures: none behind the
+// end of a session that is signed. Names begin with the request's UID, which the caller
+// does not choose.
 func (p *Provider) Places(ctx context.Context, uid, session string, first, count int) (control.Places, error) {
 	if err := record.CheckIdentifier(session); err != nil || first < 1 || count < 1 || count > control.MaxPlaces {
 		return control.Places{}, unsigned("no places for %d segments from %d on", count, first)
@@ -45,6 +46,12 @@ func (p *Provider) Places(ctx context.Context, uid, session string, first, count
 	config, request, err := p.bucketOf(ctx, uid)
 	if err != nil {
 		return control.Places{}, err
+	}
+	if end := p.sealedEnd(request, session); end > 0 {
+		if int64(first) > end {
+			return control.Places{}, unsigned("session %s is signed to its end, segment %d", session, end)
+		}
+		count = min(count, int(end)-first+1)
 	}
 	addresses, err := p.reachable(ctx, uid, config)
 	if err != nil {

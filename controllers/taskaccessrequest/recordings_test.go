@@ -1,6 +1,7 @@
 package taskaccessrequest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -234,6 +235,38 @@ func TestPlacesAreOfTheTasksOwnObjectsAndReachable(t *testing.T) {
 	} {
 		if err := ask(); err == nil {
 			t.Errorf("%s: places were given", name)
+		}
+	}
+}
+
+func TestNoPlacesBehindASignedEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stores.move("198.51.100.7")
+	w.record(v1alpha1.RecordingPolicy{Store: "archive"})
+	w.approve()
+	p := w.provide()
+	uid := string(w.request.UID)
+	statements := chain(uid, "one", 2)
+	statements[1].Complete = true
+	for _, statement := range statements {
+		_, err := p.Seal(t.Context(), uid, statement)
+		w.must(err)
+	}
+	w.reload()
+	for name, replica := range map[string]*Provider{"the one that signed": p, "another": w.provide()} {
+		// What has no place yet is stored still: the last signature, for one.
+		places, err := replica.Places(t.Context(), uid, "one", 2, 10)
+		if err != nil || len(places.Places) != 2 || places.Places[1].Name != "one/00000002.sig" {
+			t.Errorf("%s: %+v, %v", name, places.Places, err)
+		}
+		for _, first := range []int{3, 9999} {
+			if _, err := replica.Places(t.Context(), uid, "one", first, 1); !errors.Is(err, control.ErrSealRefused) {
+				t.Errorf("%s: a place for segment %d: %v", name, first, err)
+			}
+		}
+		if places, err := replica.Places(t.Context(), uid, "two", 3, 1); err != nil || len(places.Places) != 2 {
+			t.Errorf("%s: another session: %+v, %v", name, places.Places, err)
 		}
 	}
 }

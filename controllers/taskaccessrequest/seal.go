@@ -107,6 +107,24 @@ func (p *Provider) signedOf(ctx context.Context, uid, name string) (*signedSessi
 	return p.signed.add(uid, name, session), nil
 }
 
+// sealedEnd is the last segment of a session that is signed to its end; 0 for any other,
+// and for one that the status has had no room for since.
+func (p *Provider) sealedEnd(request *v1alpha1.TaskAccessRequest, name string) int64 {
+	if session := p.signed.get(string(request.UID), name); session != nil {
+		if end := session.end(); end > 0 {
+			return end
+		}
+	}
+	if request.Status.Recording != nil {
+		for _, head := range request.Status.Recording.Head {
+			if head.Session == name && over(head) {
+				return head.Sealed.Segment
+			}
+		}
+	}
+	return 0
+}
+
 // notRetired refuses a session that was signed to its end, and whose head the status has
 // had no room for since.
 func (p *Provider) notRetired(ctx context.Context, uid, session string) error {

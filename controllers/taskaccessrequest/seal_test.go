@@ -219,15 +219,34 @@ func TestNothingIsSignedBehindTheEndOfASession(t *testing.T) {
 	p := w.provide()
 	statements := chain(uid, "one", 3)
 	statements[1].Complete = true
+	w.tell(p, "one", 3, false)
 	for _, statement := range statements[:2] {
 		_, err := p.Seal(t.Context(), uid, statement)
 		w.must(err)
 	}
-	w.tell(p, "one", 20, true)
+	// Its proxy says neither that it has ended, nor may it say now that it has not.
+	w.tell(p, "one", 30, false)
+	if head := w.head("one"); head.Sequence != 20 || !head.Complete {
+		t.Errorf("the head is %+v", head)
+	}
 	for name, replica := range map[string]*Provider{"the same": p, "another": w.provide()} {
 		if _, err := replica.Seal(t.Context(), uid, statements[2]); !errors.Is(err, control.ErrSealRefused) {
 			t.Errorf("%s replica signs on: %v", name, err)
 		}
+	}
+}
+
+func TestASessionDoesNotEndBeforeWhatItHasReported(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.approve()
+	uid := string(w.request.UID)
+	p := w.provide()
+	w.tell(p, "one", 11, false)
+	statement := chain(uid, "one", 1)[0]
+	statement.Complete = true
+	if _, err := p.Seal(t.Context(), uid, statement); !errors.Is(err, control.ErrSealRefused) {
+		t.Errorf("signed as complete after 10 events of 11: %v", err)
 	}
 }
 

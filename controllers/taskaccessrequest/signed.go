@@ -44,6 +44,16 @@ func (s *signedSession) gave(signature record.Signature) {
 	}
 }
 
+// end is the segment that is signed as the last one; 0 if none is.
+func (s *signedSession) end() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.over {
+		return 0
+	}
+	return s.sealed.Segment
+}
+
 func sealedOf(signature record.Signature) v1alpha1.SealedHead {
 	return v1alpha1.SealedHead{
 		Segment: int64(signature.Segment), Sequence: signature.Last, Hash: signature.Hash,
