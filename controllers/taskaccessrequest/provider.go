@@ -98,7 +98,11 @@ func (p *Provider) State(ctx context.Context, uid string) (grant.State, error) {
 		}
 		phase, why = phaseOf(now, p.Now())
 	}
-	state := grant.State{Phase: phase, Task: taskOf(request), Recording: recordingFor(now)}
+	recording, known := recordingFor(now)
+	if !known && phase != grant.Ended {
+		return grant.State{}, fmt.Errorf("how to record request %s is not known: its policy or its review is not there", uid)
+	}
+	state := grant.State{Phase: phase, Task: taskOf(request), Recording: recording}
 	switch phase {
 	case grant.Waiting:
 		state.Wait = why

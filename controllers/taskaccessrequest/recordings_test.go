@@ -239,6 +239,29 @@ func TestPlacesAreOfTheTasksOwnObjectsAndReachable(t *testing.T) {
 	}
 }
 
+func TestAProxyIsNotToldToRecordBeforeItIsKnownHow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.record(v1alpha1.RecordingPolicy{Encryption: &v1alpha1.RecordingEncryption{Recipients: []string{
+		"age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z",
+	}}})
+	p := w.provide()
+	uid := string(w.request.UID)
+	// As a replica sees it that has not heard of the review: nothing says that it is encrypted.
+	if state, err := p.State(t.Context(), uid); err == nil || !strings.Contains(err.Error(), "how to record request "+uid+" is not known") {
+		t.Errorf("%+v, %v", state.Recording, err)
+	}
+	w.settle()
+	if state := w.phase(p); len(state.Recording.Recipients) != 1 {
+		t.Errorf("%+v", state.Recording)
+	}
+	w.closeRequest()
+	w.must(w.admin.Delete(t.Context(), w.policy))
+	if state := w.phase(p); state.Phase != grant.Ended {
+		t.Errorf("the end is not told: %s", state.Phase)
+	}
+}
+
 func TestNoPlacesBehindASignedEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

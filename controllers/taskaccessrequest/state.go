@@ -106,9 +106,11 @@ func taskOf(request *v1alpha1.TaskAccessRequest) grant.Task {
 }
 
 // recordingFor is how a task's sessions are to be recorded: where its status has
-// latched it, and as its policy wants it.
-func recordingFor(v view) grant.Recording {
-	recording, store := grant.Recording{Store: grant.StoreVolume}, ""
+// latched it, and as its policy wants it. known is false without the policy: nothing must
+// be recorded less dependably, or more openly, than that asks for.
+func recordingFor(v view) (recording grant.Recording, known bool) {
+	recording = grant.Recording{Store: grant.StoreVolume}
+	store := ""
 	if v.policy != nil {
 		policy := v.policy.Spec.Recording
 		recording.Durability, recording.BestEffort, store = policy.Durability, !required(policy), stores.Of(policy)
@@ -122,5 +124,5 @@ func recordingFor(v view) grant.Recording {
 	if store != "" && store != v1alpha1.StoreVolume {
 		recording.Store = grant.StoreBucket
 	}
-	return recording
+	return recording, v.policy != nil
 }
