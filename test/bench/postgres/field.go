@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -13,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/sallyport/sallyport/internal/pgtest"
+	"github.com/sallyport/sallyport/test/bench/measure"
 )
 
 const (
@@ -36,7 +36,7 @@ type contender struct {
 	leg  leg
 	port int
 	// process is nil for the server itself.
-	process *process
+	process *measure.Process
 	// transactions and rows are what is measured of it.
 	transactions, rows bool
 }
@@ -47,7 +47,7 @@ type field struct {
 	server     *pgtest.Server
 	folder     string
 	contenders []*contender
-	processes  []*process
+	processes  []*measure.Process
 	// s3 is the server that recordings go to; closers end what is no process of ours.
 	s3      *s3
 	closers []func()
@@ -132,11 +132,11 @@ func (f *field) relays(ctx context.Context) error {
 		return err
 	}
 	for _, l := range []leg{plain, tlsOn} {
-		port, err := freePort()
+		port, err := measure.FreePort()
 		if err != nil {
 			return err
 		}
-		args := []string{relayCommand, "--listen", local(port), "--to", local(f.server.Port)}
+		args := []string{relayCommand, "--listen", measure.Local(port), "--to", measure.Local(f.server.Port)}
 		if l == tlsOn {
 			args = append(args, "--cert", certificate, "--key", key)
 		}
@@ -149,7 +149,7 @@ func (f *field) relays(ctx context.Context) error {
 
 // run starts a contender's process.
 func (f *field) run(ctx context.Context, c *contender, as *syscall.Credential, name string, args ...string) error {
-	p, err := start(ctx, local(c.port), as, name, args...)
+	p, err := measure.Start(ctx, measure.Local(c.port), as, name, args...)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (f *field) pgbouncer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	port, err := freePort()
+	port, err := measure.FreePort()
 	if err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func nobody() (*syscall.Credential, error) {
 // Close stops everything.
 func (f *field) Close() error {
 	for _, p := range f.processes {
-		p.stop()
+		p.Stop()
 	}
 	for _, end := range f.closers {
 		end()
@@ -231,14 +231,4 @@ func (f *field) Close() error {
 		f.server.Close()
 	}
 	return os.RemoveAll(f.folder)
-}
-
-func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
 }

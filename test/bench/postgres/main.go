@@ -6,9 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"runtime"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/sallyport/sallyport/test/bench/measure"
 )
 
 // options of a run.
@@ -53,8 +58,8 @@ func main() {
 	}
 }
 
-// measure is one workload over all contenders.
-type measure func(context.Context, *field, *results) error
+// workload is measured over all contenders.
+type workload func(context.Context, *field, *results) error
 
 // run measures everything and writes the tables. Missed goals are said, and no error.
 func run(ctx context.Context, o options) (err error) {
@@ -63,24 +68,26 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	r := &results{subject: engine}
-	rounds, once := []measure{transactions, latency, wideSelect}, []measure{memory, coldStart}
+	r := &results{measure.Results{Subject: engine}}
+	rounds, once := []workload{transactions, latency, wideSelect}, []workload{memory, coldStart}
 	if o.recording {
-		r.subject, rounds, once = recordings, []measure{recordedTransactions, diskRate}, []measure{recordedMemory}
+		r.Subject, rounds, once = recordings, []workload{recordedTransactions, diskRate}, []workload{recordedMemory}
 	}
 	began := time.Now()
 	for round := range o.rounds {
-		for _, measure := range rounds {
-			if err := measure(ctx, f, r); err != nil {
+		for _, run := range rounds {
+			if err := run(ctx, f, r); err != nil {
 				return err
 			}
 		}
 		fmt.Fprintf(os.Stderr, "round %d of %d, %v\n", round+1, o.rounds, time.Since(began).Round(time.Second))
 	}
-	for _, measure := range once {
-		if err := measure(ctx, f, r); err != nil {
+	for _, run := range once {
+		if err := run(ctx, f, r); err != nil {
 			return err
 		}
 	}
-	return r.write(o)
+	version, _ := exec.Command("psql", "--version").Output()
+	return r.Write(fmt.Sprintf("%d processors, %s, %s; %d rounds, %d s a pgbench run, %d rows.",
+		runtime.NumCPU(), strings.TrimSpace(string(version)), runtime.Version(), o.rounds, o.seconds, o.rows), o.out, o.publish)
 }

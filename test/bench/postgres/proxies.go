@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/proxy/standalone"
+	"github.com/sallyport/sallyport/test/bench/measure"
 )
 
 // Our own contenders.
@@ -31,7 +32,7 @@ func (f *field) proxies(ctx context.Context) error {
 		{oursMasks, func(p *v1alpha1.AccessPolicySpec) { p.Masking = columnMasks() }},
 		{oursDetectors, func(p *v1alpha1.AccessPolicySpec) { p.Masking = detectors() }},
 	} {
-		port, err := freePort()
+		port, err := measure.FreePort()
 		if err != nil {
 			return err
 		}
@@ -40,7 +41,7 @@ func (f *field) proxies(ctx context.Context) error {
 			return err
 		}
 		c := &contender{name: variant.name, leg: plain, port: port, transactions: variant.name == ours, rows: true}
-		if err := f.run(ctx, c, nil, f.options.proxy, "--grant-file", file, "--allow-plaintext", "--listen", local(port)); err != nil {
+		if err := f.run(ctx, c, nil, f.options.proxy, "--grant-file", file, "--allow-plaintext", "--listen", measure.Local(port)); err != nil {
 			return err
 		}
 		f.add(&contender{name: c.name, leg: tlsOn, port: port, process: c.process, transactions: c.transactions, rows: true})

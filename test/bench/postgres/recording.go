@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/s3test"
+	"github.com/sallyport/sallyport/test/bench/measure"
 )
 
 // The ways to record, and the one that is measured against.
@@ -80,7 +81,7 @@ func (f *field) ways(ctx context.Context) error {
 
 // recorded starts a proxy that records in one way.
 func (f *field) recorded(ctx context.Context, name string, how grant.Recording, change func(*v1alpha1.AccessPolicySpec)) (*contender, error) {
-	port, err := freePort()
+	port, err := measure.FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -96,14 +97,14 @@ func (f *field) recorded(ctx context.Context, name string, how grant.Recording, 
 	if err != nil {
 		return nil, err
 	}
-	args := []string{recordedCommand, "--grant-file", file, "--listen", local(port), "--spool", spool}
+	args := []string{recordedCommand, "--grant-file", file, "--listen", measure.Local(port), "--spool", spool}
 	if how.Store == grant.StoreBucket {
 		args = append(args, f.s3.arguments()...)
 	}
 	if name == unrecordedName {
 		args = append(args, "--nothing")
 	}
-	p, err := start(ctx, local(port), nil, self, args...)
+	p, err := measure.Start(ctx, measure.Local(port), nil, self, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -243,11 +244,11 @@ func recordedMemory(ctx context.Context, f *field, r *results) error {
 		if err := f.readLarge(ctx, c); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		peak, err := c.process.resident("VmHWM")
+		peak, err := c.process.Resident("VmHWM")
 		if err != nil {
 			return err
 		}
-		c.process.stop()
+		c.process.Stop()
 		c.name = name
 		r.add(recordedLarge, c, float64(peak)/(1<<20))
 	}

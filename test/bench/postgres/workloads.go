@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/sallyport/sallyport/test/bench/measure"
 )
 
 var (
@@ -136,7 +138,7 @@ func (c *contender) used() (time.Duration, error) {
 	if c.process == nil {
 		return 0, nil
 	}
-	return c.process.processor()
+	return c.process.Processor()
 }
 
 // memory holds a proxy under what is large: a result, messages, connections. Each
@@ -166,11 +168,11 @@ func memory(ctx context.Context, f *field, r *results) error {
 		if err := load.run(c); err != nil {
 			return fmt.Errorf("%s: %w", load.name, err)
 		}
-		peak, err := c.process.resident("VmHWM")
+		peak, err := c.process.Resident("VmHWM")
 		if err != nil {
 			return err
 		}
-		c.process.stop()
+		c.process.Stop()
 		r.add(load.name, c, float64(peak)/(1<<20))
 	}
 	return nil
@@ -207,12 +209,12 @@ func (f *field) idle(ctx context.Context, c *contender) error {
 
 // fresh is another process of one of our contenders, on plain connections.
 func (f *field) fresh(ctx context.Context, name string) (*contender, error) {
-	port, err := freePort()
+	port, err := measure.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(ctx, local(port), nil, f.options.proxy, "--grant-file", filepath.Join(f.folder, name, "grant.yaml"),
-		"--allow-plaintext", "--listen", local(port))
+	p, err := measure.Start(ctx, measure.Local(port), nil, f.options.proxy, "--grant-file", filepath.Join(f.folder, name, "grant.yaml"),
+		"--allow-plaintext", "--listen", measure.Local(port))
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +231,7 @@ func coldStart(ctx context.Context, f *field, r *results) error {
 			return err
 		}
 		r.add(coldStarting, c, float64(time.Since(began).Microseconds())/1000)
-		c.process.stop()
+		c.process.Stop()
 	}
 	return nil
 }

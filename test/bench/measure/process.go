@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"bytes"
@@ -17,17 +17,17 @@ import (
 // 100 on every Linux that Go runs on.
 const clockTicks = 100
 
-// process is a contender's own process, so that its processor time and memory can be
+// Process is a contender's own process, so that its processor time and memory can be
 // told from everybody else's.
-type process struct {
+type Process struct {
 	command *exec.Cmd
 	log     bytes.Buffer
 	done    chan struct{}
 }
 
-// start runs a program until it listens on address.
-func start(ctx context.Context, address string, uid *syscall.Credential, name string, args ...string) (*process, error) {
-	p := &process{command: exec.CommandContext(ctx, name, args...), done: make(chan struct{})}
+// Start runs a program until it listens on address.
+func Start(ctx context.Context, address string, uid *syscall.Credential, name string, args ...string) (*Process, error) {
+	p := &Process{command: exec.CommandContext(ctx, name, args...), done: make(chan struct{})}
 	p.command.Stdout, p.command.Stderr = &p.log, &p.log
 	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: uid}
 	if err := p.command.Start(); err != nil {
@@ -38,13 +38,13 @@ func start(ctx context.Context, address string, uid *syscall.Credential, name st
 		close(p.done)
 	}()
 	if err := p.awaitListening(address); err != nil {
-		p.stop()
+		p.Stop()
 		return nil, fmt.Errorf("%s: %w: %s", name, err, p.log.String())
 	}
 	return p, nil
 }
 
-func (p *process) awaitListening(address string) error {
+func (p *Process) awaitListening(address string) error {
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		conn, err := net.Dial("tcp", address)
@@ -62,7 +62,8 @@ func (p *process) awaitListening(address string) error {
 	}
 }
 
-func (p *process) stop() {
+// Stop asks it to end, and waits; after five seconds it is killed.
+func (p *Process) Stop() {
 	_ = p.command.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
@@ -72,8 +73,8 @@ func (p *process) stop() {
 	}
 }
 
-// processor is the time that the process has used so far.
-func (p *process) processor() (time.Duration, error) {
+// Processor is the time that the process has used so far.
+func (p *Process) Processor() (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
 	if err != nil {
 		return 0, err
@@ -91,8 +92,8 @@ func (p *process) processor() (time.Duration, error) {
 	return time.Duration(ticks) * time.Second / clockTicks, nil
 }
 
-// resident is VmRSS or VmHWM, in bytes.
-func (p *process) resident(field string) (int64, error) {
+// Resident is VmRSS or VmHWM, in bytes.
+func (p *Process) Resident(field string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
 	if err != nil {
 		return 0, err
@@ -104,4 +105,16 @@ func (p *process) resident(field string) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("no %s in the status of process %d", field, p.command.Process.Pid)
+}
+
+// Local is an address on loopback.
+func Local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// FreePort is one that nobody listens on now.
+func FreePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
 }
