@@ -17,6 +17,9 @@ needs() {
 		psql        postgresql-client
 		sshd        openssh-server
 		ssh         openssh-client
+		sftp-server openssh-sftp-server
+		xauth       xauth
+		rsync       rsync
 		nft         nftables
 		iptables    iptables
 		ip          iproute2
@@ -35,6 +38,8 @@ have() {
 	case $1 in
 	# Debian keeps the server's commands off PATH, in a folder for each version.
 	initdb) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ;;
+	# Nor is this one a command for people.
+	sftp-server) [[ -x /usr/lib/openssh/sftp-server ]] ;;
 	*) PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null ;;
 	esac
 }
