@@ -47,8 +47,10 @@ func (p *plugin) verifyEvidence() *cobra.Command {
 	c := p.named("verify BUNDLE", "Check a bundle of evidence, without a cluster", &o.Bundle, o)
 	c.ValidArgsFunction = nil // files
 	c.Long = "Check a bundle of evidence, without a cluster: every file, digest, review, signature and count.\n" +
-		"Exit code 0: all of it is proved. 2: nothing contradicts it, but not all of it is proved. 1: something failed."
+		"Exit code 0: all of it is proved. 2: nothing contradicts it, but not all of it is proved. 3: the same, and no key was\n" +
+		"given, so anybody can have made it. 1: something failed."
 	c.Flags().StringSliceVar(&o.Keys, "key", nil, "File with the public keys that recordings are signed with, in PEM: from elsewhere than the bundle.")
+	c.Flags().BoolVar(&o.WithoutKey, "without-key", false, "Judge the bundle by itself, with its own keys. It says nothing about who made it.")
 	c.Flags().StringSliceVar(&o.Identities, "identity", nil, "File with age identities, to check what is in encrypted recordings.")
 	return c
 }

@@ -159,8 +159,12 @@ func TestEvidenceOfARequestIsCheckedWithoutTheCluster(t *testing.T) {
 	}
 
 	out, _, err = d.execute(nowhere, "evidence", "verify", bundle)
-	if kube.ExitCode(err) != 2 || !strings.Contains(out, "GAP    keys: no key was given") {
+	if kube.ExitCode(err) != 3 || !strings.Contains(out, "GAP    keys: no key was given") || !strings.Contains(out, "\nUNVERIFIED: ") {
 		t.Errorf("without a key: %v\n%s", err, out)
+	}
+	out, _, err = d.execute(nowhere, "evidence", "verify", bundle, "--without-key")
+	if kube.ExitCode(err) != 2 || !strings.Contains(out, "\nOK WITH GAPS: ") {
+		t.Errorf("by itself: %v\n%s", err, out)
 	}
 	content, err := os.ReadFile(bundle)
 	if err != nil {
@@ -187,7 +191,7 @@ func TestEvidenceSaysWhatItNeedsAndWhatIsMissing(t *testing.T) {
 	if err != nil || !strings.Contains(said, "missing: the policy orders-read was deleted") || !strings.Contains(said, "without the cluster's events") {
 		t.Errorf("%v\n%s", err, said)
 	}
-	out, _, err := d.execute(nowhere, "evidence", "verify", bundle)
+	out, _, err := d.execute(nowhere, "evidence", "verify", bundle, "--without-key")
 	if kube.ExitCode(err) != 2 || !strings.Contains(out, "GAP    policy: it is not in the bundle") {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -84,10 +84,11 @@ func (p *plugin) verify() *cobra.Command {
 	c := p.reading("verify {NAME | --from FOLDER}", "Check that recordings are whole, unchanged and signed", &o.Source, o)
 	c.Long = "Check that recordings are whole, unchanged and signed: against the manager's signatures, and, with NAME,\n" +
 		"against the heads that the proxy reported while it wrote. With --from and --key it needs no cluster.\n" +
-		"Exit code 0: all are complete, whole, and, where keys are known, signed. 1: something was changed, removed or\n" +
-		"cannot be checked. 2: some have no end, because the session runs or its proxy died. 3: some are whole, but not all\n" +
-		"of them is signed."
+		"Exit code 0: all are complete, whole and signed. 1: something was changed, removed or cannot be checked. 2: some\n" +
+		"have no end, because the session runs or its proxy died. 3: some are whole, but not all of them is signed, or no key\n" +
+		"is known to check that with."
 	c.Flags().StringSliceVar(&o.KeyFiles, "key", nil, "File with the public keys that may have signed, in PEM; without it, those that the cluster publishes.")
+	c.Flags().BoolVar(&o.WithoutKey, "without-key", false, "Take what is complete and whole for good where no key is known. It says nothing about who wrote it.")
 	return c
 }
 

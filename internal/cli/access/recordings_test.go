@@ -225,6 +225,12 @@ func TestRecordingsAreVerifiedOffline(t *testing.T) {
 	if err != nil || strings.Count(out, ": OK:") != 2 {
 		t.Errorf("%v\n%s", err, out)
 	}
+	if out, _, err = s.execute(nowhere, "verify", "--from", s.folder.Path); kube.ExitCode(err) != 3 || strings.Count(out, ": UNVERIFIED: ") != 2 {
+		t.Errorf("without a key: %v\n%s", err, out)
+	}
+	if out, _, err = s.execute(s.config, "verify", "pay-1423", "--from", s.folder.Path); err != nil {
+		t.Errorf("without a key, against the heads in the request's status: %v\n%s", err, out)
+	}
 	if _, _, err = s.execute(nowhere, "verify"); !strings.HasPrefix(kube.Message(err), "error: say what to verify") {
 		t.Errorf("nothing: %v", err)
 	}

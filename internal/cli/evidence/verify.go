@@ -25,12 +25,17 @@ type Verify struct {
 	// Keys are files with the public keys that sign recordings, Identities files that open
 	// encrypted ones.
 	Keys, Identities []string
+	// WithoutKey has the bundle judged by itself.
+	WithoutKey bool
 }
 
 // Validate asks for a bundle.
 func (o *Verify) Validate() error {
 	if o.Bundle == "" {
 		return errors.New("name the bundle: kubectl access evidence verify bundle.tar --key recording-key.pem")
+	}
+	if o.WithoutKey && len(o.Keys) > 0 {
+		return errors.New("give --key or --without-key, not both")
 	}
 	return nil
 }
@@ -40,8 +45,9 @@ func (*Verify) Complete() error { return nil }
 
 // Exit codes beside 0, all is proved.
 const (
-	exitFailed = 1
-	exitGap    = 2
+	exitFailed     = 1
+	exitGap        = 2
+	exitUnverified = 3 // nobody said which key to trust
 )
 
 // Run checks a bundle, and prints a line for each thing that this has shown.
@@ -72,12 +78,15 @@ func (o *Verify) tell(result *evidence.Result) error {
 		}
 	}
 	verdict, code := "OK: this is what was recorded, reviewed and torn down", 0
-	switch result.Level() {
-	case evidence.OK:
-	case evidence.Gap:
-		verdict, code = "OK WITH GAPS: nothing contradicts it, but not all of it is proved", exitGap
-	case evidence.Failed:
+	level := result.Level()
+	switch {
+	case level == evidence.Failed:
 		verdict, code = "FAILED: do not believe it", exitFailed
+	case len(o.Keys) == 0 && !o.WithoutKey:
+		verdict, code = "UNVERIFIED: nothing contradicts it, but anybody can have made it. --key FILE with the public key from the operator's owners "+
+			"(ConfigMap sallyport-recording-keys of namespace sallyport-proxies) proves it; --without-key does without", exitUnverified
+	case level == evidence.Gap:
+		verdict, code = "OK WITH GAPS: nothing contradicts it, but not all of it is proved", exitGap
 	}
 	r := result.Request
 	if _, err := fmt.Fprintf(o.Out, "\n%s (request %s, UID %s)\n", verdict, record.PrintableLine(r.Namespace+"/"+r.Name), record.PrintableLine(r.UID)); err != nil {

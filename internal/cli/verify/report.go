@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,8 +12,8 @@ import (
 )
 
 // Report prints what a verification has shown in one paragraph, and says the exit code
-// that it makes.
-func Report(out io.Writer, session string, summary record.Summary, expect record.Expectation, err error) int {
+// that it makes. withoutKey says that nobody asks who wrote the recording.
+func Report(out io.Writer, session string, summary record.Summary, expect record.Expectation, withoutKey bool, err error) int {
 	code, verdict := 0, "OK: complete, and its chain is whole"
 	switch {
 	case isIncomplete(err):
@@ -23,6 +24,13 @@ func Report(out io.Writer, session string, summary record.Summary, expect record
 	case len(expect.Keys) > 0 && unproved(summary):
 		code = exitUnsigned
 		verdict = "UNSIGNED: complete, and its chain is whole, but " + unsigned(summary)
+	case len(expect.Keys) > 0 || attested(summary, expect):
+	case withoutKey:
+		verdict = "OK (without a key): complete, and its chain is whole; who wrote it was not checked"
+	default:
+		code = exitUnsigned
+		verdict = "UNVERIFIED: complete, and its chain is whole, but anybody can have written it: no key is known here to check its signatures with. " +
+			"--key FILE gives one (ConfigMap sallyport-recording-keys of namespace sallyport-proxies has it); --without-key does without"
 	}
 	fmt.Fprintf(out, "session %s: %s\n", line(session), verdict)
 	corrupt := &record.CorruptError{}
@@ -30,6 +38,12 @@ func Report(out io.Writer, session string, summary record.Summary, expect record
 		fmt.Fprintf(out, "  %s\n", fact)
 	}
 	return code
+}
+
+// attested says that the request's status has the head of its very end: the manager's word,
+// without a key.
+func attested(s record.Summary, expect record.Expectation) bool {
+	return s.HeadChecked && slices.ContainsFunc(expect.Heads, func(h record.Head) bool { return h.Sequence == s.Head.Sequence })
 }
 
 // unproved says that not all of it rests on a signature. A format before 1.0 has none:

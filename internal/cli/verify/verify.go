@@ -26,12 +26,19 @@ type Options struct {
 	// KeyFiles hold the public keys that may have signed; without them, those that the
 	// cluster publishes.
 	KeyFiles []string
+	// WithoutKey takes recordings for whole where no key is known.
+	WithoutKey bool
 
 	keys []ed25519.PublicKey
 }
 
 // Validate asks for something to verify.
-func (o *Options) Validate() error { return o.Source.Validate("verify") }
+func (o *Options) Validate() error {
+	if o.WithoutKey && len(o.KeyFiles) > 0 {
+		return errors.New("give --key or --without-key, not both")
+	}
+	return o.Source.Validate("verify")
+}
 
 // Complete reads the keys.
 func (o *Options) Complete() (err error) {
@@ -39,11 +46,11 @@ func (o *Options) Complete() (err error) {
 	return err
 }
 
-// Exit codes beside 0, everything is whole, complete and, where keys are known, signed.
+// Exit codes beside 0: everything is whole, complete and signed.
 const (
 	exitFailed     = 1 // something was changed, removed or cannot be checked
 	exitIncomplete = 2 // something has no end
-	exitUnsigned   = 3 // something is whole, but not all of it signed
+	exitUnsigned   = 3 // something is whole, but not all of it signed, or no key is known
 )
 
 // Run verifies recordings, and prints a paragraph for each. None keeps another from
@@ -100,7 +107,7 @@ func (o *Options) session(ctx context.Context, opened *recording.Opened, t *reco
 		}
 	}
 	progress.Done()
-	return Report(o.Out, session, summary, expect, err)
+	return Report(o.Out, session, summary, expect, o.WithoutKey, err)
 }
 
 func (o *Options) failed(what string, err error) int {

@@ -71,8 +71,12 @@ func TestASignedRecordingIsVerifiedOfflineWithThePublicKey(t *testing.T) {
 		t.Errorf("%d\n%s", code, out)
 	}
 	out, code = verified(t, folder, nil)
-	if code != 0 || !strings.Contains(out, "--key FILE") {
+	if code != 3 || !strings.HasPrefix(out, "session s1: UNVERIFIED: ") || !strings.Contains(out, "--key FILE") {
 		t.Errorf("without a key: %d\n%s", code, out)
+	}
+	out, code = verified(t, folder, func(o *verify.Options) { o.WithoutKey = true })
+	if code != 0 || !strings.HasPrefix(out, "session s1: OK (without a key): ") {
+		t.Errorf("by itself: %d\n%s", code, out)
 	}
 	out, code = verified(t, folder, key(t, recordingtest.New(t)))
 	if code != 1 || !strings.Contains(out, "FAILED") || !strings.Contains(out, "key") {
@@ -240,7 +244,7 @@ func TestAKeyFileThatHasNoneIsRefusedWithoutQuotingIt(t *testing.T) {
 func TestAReportNeutralisesWhatOthersWrote(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	verify.Report(&out, "s1\x1b[2J", record.Summary{Start: &record.Start{User: "\x1b]0;x\x07"}, Segments: 1, Keys: []string{"\x1b"}}, record.Expectation{}, errors.New("\x1b[31m"))
+	verify.Report(&out, "s1\x1b[2J", record.Summary{Start: &record.Start{User: "\x1b]0;x\x07"}, Segments: 1, Keys: []string{"\x1b"}}, record.Expectation{}, false, errors.New("\x1b[31m"))
 	if strings.ContainsAny(out.String(), "\x1b\x07") {
 		t.Errorf("%q", out.String())
 	}
@@ -256,7 +260,7 @@ func TestREC3_AFolderNamedByAUIDHoldsThatRequestsRecordingsOnly(t *testing.T) {
 		start.RequestUID = own
 		folder.Session(t, start, events()...)
 	}
-	out, code := verified(t, &recordingtest.Folder{Path: volume}, nil)
+	out, code := verified(t, &recordingtest.Folder{Path: volume}, func(o *verify.Options) { o.WithoutKey = true })
 	if code != 1 || !strings.Contains(out, "session s-1: OK") || !strings.Contains(out, "session s-2: FAILED: corrupt (Foreign)") {
 		t.Errorf("%d\n%s", code, out)
 	}
