@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/internal/grant"
 )
 
-// Credentials cross the channel sealed to a key that one proxy process made for
+// Secrets cross the channel sealed to a key that one proxy process made for
 // itself (HPKE, RFC 9180), beneath TLS: whatever prints a message, prints no secret.
 
 // Opener is a proxy's half of the sealing key. It lives as long as its process.
@@ -25,9 +25,20 @@ type Sealer struct {
 
 // secrets is what is sealed.
 type secrets struct {
-	Password  grant.Secret `json:"password,omitempty"`
-	ClientKey grant.Secret `json:"clientKey,omitempty"`
+	Password   grant.Secret `json:"password,omitempty"`
+	ClientKey  grant.Secret `json:"clientKey,omitempty"`
+	PrivateKey grant.Secret `json:"privateKey,omitempty"`
+	HostKey    grant.Secret `json:"hostKey,omitempty"`
 }
+
+// purpose is what a secret is for: one that was sealed for another is not opened.
+type purpose string
+
+const (
+	forPostgres purpose = "postgres"
+	forSSH      purpose = "ssh"
+	forHostKey  purpose = "host-key"
+)
 
 // NewOpener makes a sealing key.
 func NewOpener() (*Opener, error) {
@@ -50,31 +61,33 @@ func NewSealer(public []byte) (*Sealer, error) {
 	return &Sealer{key: key}, nil
 }
 
-func (s *Sealer) seal(requestUID string, plain secrets) ([]byte, error) {
+func (s *Sealer) seal(use purpose, requestUID string, plain secrets) ([]byte, error) {
 	encoded, err := json.Marshal(plain)
 	if err != nil {
-		return nil, errors.New("seal a credential: encode it")
+		return nil, errors.New("seal a secret: encode it")
 	}
-	sealed, err := hpke.Seal(s.key, hpke.HKDFSHA256(), hpke.AES256GCM(), sealingInfo(requestUID), encoded)
+	sealed, err := hpke.Seal(s.key, hpke.HKDFSHA256(), hpke.AES256GCM(), sealingInfo(use, requestUID), encoded)
 	if err != nil {
-		return nil, fmt.Errorf("seal a credential: %w", err)
+		return nil, fmt.Errorf("seal a secret: %w", err)
 	}
 	return sealed, nil
 }
 
-func (o *Opener) open(requestUID string, sealed []byte) (secrets, error) {
-	encoded, err := hpke.Open(o.key, hpke.HKDFSHA256(), hpke.AES256GCM(), sealingInfo(requestUID), sealed)
+func (o *Opener) open(use purpose, requestUID string, sealed []byte) (secrets, error) {
+	encoded, err := hpke.Open(o.key, hpke.HKDFSHA256(), hpke.AES256GCM(), sealingInfo(use, requestUID), sealed)
 	if err != nil {
-		return secrets{}, fmt.Errorf("open a sealed credential: %w", err)
+		return secrets{}, fmt.Errorf("open a sealed secret: %w", err)
 	}
 	var plain secrets
 	if err := json.Unmarshal(encoded, &plain); err != nil {
 		// The decoder's words might quote what it read.
-		return secrets{}, errors.New("open a sealed credential: it is not what was agreed on")
+		return secrets{}, errors.New("open a sealed secret: it is not what was agreed on")
 	}
 	return plain, nil
 }
 
 func kem() hpke.KEM { return hpke.DHKEM(ecdh.P256()) }
 
-func sealingInfo(requestUID string) []byte { return []byte("sallyport/postgres/" + requestUID) }
+func sealingInfo(use purpose, requestUID string) []byte {
+	return []byte("sallyport/" + string(use) + "/" + requestUID)
+}

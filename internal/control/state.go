@@ -1,10 +1,8 @@
 package control
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/control/controlpb"
@@ -27,6 +25,13 @@ func EncodeState(state grant.State, sealer *Sealer) (*controlpb.State, error) {
 	out := &controlpb.State{
 		Phase: phase, Task: encodeTask(state.Task), Wait: state.Wait, Reason: state.Reason, Recording: encodeRecording(state.Recording),
 	}
+	if state.HostKey != "" {
+		sealed, err := sealer.seal(forHostKey, state.Task.RequestUID, secrets{HostKey: state.HostKey})
+		if err != nil {
+			return nil, err
+		}
+		out.HostKey = sealed
+	}
 	if state.Phase != grant.Granted {
 		return out, nil
 	}
@@ -47,6 +52,13 @@ func DecodeState(in *controlpb.State, opener *Opener) (grant.State, error) {
 		Phase: grant.Waiting, Task: decodeTask(in.GetTask()), Wait: in.GetWait(), Reason: in.GetReason(),
 		Recording: decodeRecording(in.GetRecording()),
 	}
+	if sealed := in.GetHostKey(); len(sealed) > 0 {
+		plain, err := opener.open(forHostKey, state.Task.RequestUID, sealed)
+		if err != nil {
+			return grant.State{}, err
+		}
+		state.HostKey = plain.HostKey
+	}
 	switch in.GetPhase() {
 	case controlpb.Phase_PHASE_ENDED:
 		state.Phase = grant.Ended
@@ -59,70 +71,6 @@ func DecodeState(in *controlpb.State, opener *Opener) (grant.State, error) {
 	default: // waiting, and whatever a newer manager calls a phase
 	}
 	return state, nil
-}
-
-func encodeGrant(requestUID string, g *grant.Grant, sealer *Sealer) (*controlpb.Grant, error) {
-	policy, err := json.Marshal(g.Policy)
-	if err != nil {
-		return nil, fmt.Errorf("encode a grant: its policy: %w", err)
-	}
-	out := &controlpb.Grant{
-		PolicyName: g.PolicyName, PolicyDigest: g.PolicyDigest, Policy: policy, Deadline: g.Deadline.UnixNano(),
-		Review: g.Review, Outcome: g.Outcome,
-	}
-	if g.Reviewed != nil {
-		if out.Reviewed, err = json.Marshal(g.Reviewed); err != nil {
-			return nil, fmt.Errorf("encode a grant: its policy's own: %w", err)
-		}
-	}
-	if g.Deadline.IsZero() {
-		return nil, errors.New("encode a grant: it has no deadline")
-	}
-	if p := g.Postgres; p != nil {
-		sealed, err := sealer.seal(requestUID, secrets{Password: p.Password, ClientKey: p.ClientKey})
-		if err != nil {
-			return nil, err
-		}
-		out.Postgres = &controlpb.PostgresUpstream{
-			Host: p.Host, Addresses: p.Addresses, Port: p.Port,
-			TlsMode: string(p.TLSMode), CaBundle: p.CABundle,
-			Database: p.Database, User: p.User, ClientCertificate: p.ClientCertificate,
-			Sealed: sealed,
-		}
-	}
-	return out, nil
-}
-
-func decodeGrant(requestUID string, in *controlpb.Grant, opener *Opener) (*grant.Grant, error) {
-	if in == nil || in.GetDeadline() == 0 {
-		return nil, errors.New("the manager sent a grant without content or deadline")
-	}
-	out := &grant.Grant{
-		PolicyName: in.GetPolicyName(), PolicyDigest: in.GetPolicyDigest(), Deadline: time.Unix(0, in.GetDeadline()).UTC(),
-		Review: in.GetReview(), Outcome: in.GetOutcome(),
-	}
-	if err := json.Unmarshal(in.GetPolicy(), &out.Policy); err != nil {
-		return nil, fmt.Errorf("read the grant's policy: %w", err)
-	}
-	if own := in.GetReviewed(); len(own) > 0 {
-		if err := json.Unmarshal(own, &out.Reviewed); err != nil {
-			return nil, fmt.Errorf("read the policy's own grant: %w", err)
-		}
-	}
-	if p := in.GetPostgres(); p != nil {
-		plain, err := opener.open(requestUID, p.GetSealed())
-		if err != nil {
-			return nil, err
-		}
-		out.Postgres = &grant.PostgresUpstream{
-			Host: p.GetHost(), Addresses: p.GetAddresses(), Port: p.GetPort(),
-			TLSMode: v1alpha1.PostgresTLSMode(p.GetTlsMode()), CABundle: p.GetCaBundle(),
-			Database: p.GetDatabase(), User: p.GetUser(),
-			Password:          plain.Password,
-			ClientCertificate: p.GetClientCertificate(), ClientKey: plain.ClientKey,
-		}
-	}
-	return out, nil
 }
 
 func encodeTask(t grant.Task) *controlpb.Task {

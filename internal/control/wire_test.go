@@ -43,6 +43,7 @@ func TestEveryFieldOfAStateCrossesTheWire(t *testing.T) {
 			Task:  rapid.Make[grant.Task]().Draw(t, "task"),
 			Wait:  rapid.String().Draw(t, "wait"), Reason: rapid.String().Draw(t, "reason"),
 			Recording: rapid.Make[grant.Recording]().Draw(t, "recording"),
+			HostKey:   grant.Secret(rapid.String().Draw(t, "host key")),
 		}
 		if want.Phase == grant.Granted {
 			want.Grant = &grant.Grant{
@@ -51,6 +52,7 @@ func TestEveryFieldOfAStateCrossesTheWire(t *testing.T) {
 				Reviewed: rapid.Ptr(rapid.Just(v1alpha1.Grant{Postgres: &v1alpha1.PostgresGrant{Database: "shop"}}), true).Draw(t, "reviewed"),
 				Deadline: time.Unix(rapid.Int64Range(1, 1<<32).Draw(t, "deadline"), 5).UTC(),
 				Postgres: rapid.Ptr(rapid.Make[grant.PostgresUpstream](), true).Draw(t, "postgres"),
+				SSH:      rapid.Ptr(rapid.Make[grant.SSHUpstream](), true).Draw(t, "ssh"),
 			}
 		}
 		encoded, err := EncodeState(want, sealer)
@@ -77,8 +79,11 @@ func TestEveryFieldOfAStateCrossesTheWire(t *testing.T) {
 
 func withSecret() grant.State {
 	return grant.State{
-		Phase: grant.Granted, Task: grant.Task{RequestUID: "u"},
-		Grant: &grant.Grant{Deadline: time.Unix(1, 0), Postgres: &grant.PostgresUpstream{Password: "pa55word", ClientKey: "k3y"}},
+		Phase: grant.Granted, Task: grant.Task{RequestUID: "u"}, HostKey: "h0stk3y",
+		Grant: &grant.Grant{
+			Deadline: time.Unix(1, 0), Postgres: &grant.PostgresUpstream{Password: "pa55word", ClientKey: "cl1entk3y"},
+			SSH: &grant.SSHUpstream{PrivateKey: "pr1vate", Password: "l0gin"},
+		},
 	}
 }
 
@@ -95,8 +100,9 @@ func TestNoSecretIsPrintedWithAMessageOrAState(t *testing.T) {
 		t.Fatal(err)
 	}
 	printed := fmt.Sprintf("%v %+v %#v %s", message, message, message, message) + prototext.Format(message) + protojson.Format(message) +
-		fmt.Sprintf("%v %+v %#v", state.Grant.Postgres, state.Grant.Postgres, state.Grant.Postgres) + string(wire)
-	for _, plain := range []string{"pa55word", "k3y"} {
+		fmt.Sprintf("%v %+v %#v", state.Grant.Postgres, state.Grant.Postgres, state.Grant.Postgres) +
+		fmt.Sprintf("%v %+v %#v", state.Grant.SSH, state.Grant.SSH, state.Grant.SSH) + fmt.Sprintf("%v %+v %#v", state, state, state) + string(wire)
+	for _, plain := range []string{"pa55word", "cl1entk3y", "pr1vate", "l0gin", "h0stk3y"} {
 		for _, form := range []string{plain, hex.EncodeToString([]byte(plain)), base64.StdEncoding.EncodeToString([]byte(plain)), fmt.Sprintf("%d", []byte(plain))} {
 			if strings.Contains(printed, strings.Trim(form, "[]=")) {
 				t.Fatalf("a secret is printed")
@@ -119,6 +125,25 @@ func TestASealedCredentialIsForOneProxyAndOneRequest(t *testing.T) {
 	message.Task.RequestUid = "v"
 	if _, err := DecodeState(message, opener); err == nil {
 		t.Error("it was opened for another request")
+	}
+}
+
+func TestASecretThatWasSealedForOneUseServesNoOther(t *testing.T) {
+	t.Parallel()
+	opener, sealer := pair(t)
+	for name, exchange := range map[string]func(*controlpb.State){
+		"host key as a login":   func(s *controlpb.State) { s.Grant.Ssh.Sealed = s.HostKey },
+		"login as the host key": func(s *controlpb.State) { s.HostKey = s.Grant.Ssh.Sealed },
+		"between protocols":     func(s *controlpb.State) { s.Grant.Ssh.Sealed = s.Grant.Postgres.Sealed },
+	} {
+		message, err := EncodeState(withSecret(), sealer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exchange(message)
+		if _, err := DecodeState(message, opener); err == nil {
+			t.Error(name)
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ type State struct {
 	Reason string `json:"reason,omitempty"`
 	// Recording is set in every phase: a session may begin before the grant.
 	Recording Recording `json:"recording,omitzero"`
-	// HostKey is the private key (OpenSSH's PEM) that the proxy of an SSH target shows
+	// HostKey is the private key (PEM, as ssh.ParsePrivateKey takes it) that the proxy of an SSH target shows
 	// its clients, in every phase: it is the task's, and outlives the proxy.
 	HostKey Secret `json:"hostKey,omitempty"`
 }

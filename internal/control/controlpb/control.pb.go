@@ -932,7 +932,11 @@ type State struct {
 	Grant  *Grant `protobuf:"bytes,4,opt,name=grant,proto3" json:"grant,omitempty"`
 	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	// In every phase: a session may begin before the grant.
-	Recording     *Recording `protobuf:"bytes,6,opt,name=recording,proto3" json:"recording,omitempty"`
+	Recording *Recording `protobuf:"bytes,6,opt,name=recording,proto3" json:"recording,omitempty"`
+	// {"hostKey":…} in JSON, sealed to the Hello's sealing_key with info
+	// "sallyport/host-key/<request UID>": the private key in PEM that the proxy
+	// of an SSH target shows its clients. In every phase; empty for other protocols.
+	HostKey       []byte `protobuf:"bytes,7,opt,name=host_key,json=hostKey,proto3" json:"host_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1005,6 +1009,13 @@ func (x *State) GetReason() string {
 func (x *State) GetRecording() *Recording {
 	if x != nil {
 		return x.Recording
+	}
+	return nil
+}
+
+func (x *State) GetHostKey() []byte {
+	if x != nil {
+		return x.HostKey
 	}
 	return nil
 }
@@ -1219,8 +1230,9 @@ type Grant struct {
 	// The policy's own Grant in JSON, where that in policy is narrowed; else empty.
 	Reviewed []byte `protobuf:"bytes,6,opt,name=reviewed,proto3" json:"reviewed,omitempty"`
 	// The ApprovalReview that approved it, and the digest of what came of that.
-	Review        string `protobuf:"bytes,7,opt,name=review,proto3" json:"review,omitempty"`
-	Outcome       string `protobuf:"bytes,8,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Review        string       `protobuf:"bytes,7,opt,name=review,proto3" json:"review,omitempty"`
+	Outcome       string       `protobuf:"bytes,8,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Ssh           *SSHUpstream `protobuf:"bytes,9,opt,name=ssh,proto3" json:"ssh,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1309,6 +1321,13 @@ func (x *Grant) GetOutcome() string {
 		return x.Outcome
 	}
 	return ""
+}
+
+func (x *Grant) GetSsh() *SSHUpstream {
+	if x != nil {
+		return x.Ssh
+	}
+	return nil
 }
 
 type PostgresUpstream struct {
@@ -1421,6 +1440,93 @@ func (x *PostgresUpstream) GetSealed() []byte {
 	return nil
 }
 
+type SSHUpstream struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Host      string                 `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	Addresses []string               `protobuf:"bytes,2,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	Port      int32                  `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
+	// Each `type base64`.
+	HostKeys        []string `protobuf:"bytes,4,rep,name=host_keys,json=hostKeys,proto3" json:"host_keys,omitempty"`
+	HostAuthorities []string `protobuf:"bytes,5,rep,name=host_authorities,json=hostAuthorities,proto3" json:"host_authorities,omitempty"`
+	// {"privateKey":…,"password":…} in JSON, sealed to the Hello's sealing_key with info
+	// "sallyport/ssh/<request UID>". Without either the proxy logs in by Certify.
+	Sealed        []byte `protobuf:"bytes,6,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SSHUpstream) Reset() {
+	*x = SSHUpstream{}
+	mi := &file_control_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SSHUpstream) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SSHUpstream) ProtoMessage() {}
+
+func (x *SSHUpstream) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SSHUpstream.ProtoReflect.Descriptor instead.
+func (*SSHUpstream) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SSHUpstream) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *SSHUpstream) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *SSHUpstream) GetPort() int32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *SSHUpstream) GetHostKeys() []string {
+	if x != nil {
+		return x.HostKeys
+	}
+	return nil
+}
+
+func (x *SSHUpstream) GetHostAuthorities() []string {
+	if x != nil {
+		return x.HostAuthorities
+	}
+	return nil
+}
+
+func (x *SSHUpstream) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
 // The client's token travels as metadata `sallyport-client-token`, as the proxy's
 // own does: no message holds a token.
 type AuthenticateClientRequest struct {
@@ -1431,7 +1537,7 @@ type AuthenticateClientRequest struct {
 
 func (x *AuthenticateClientRequest) Reset() {
 	*x = AuthenticateClientRequest{}
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1443,7 +1549,7 @@ func (x *AuthenticateClientRequest) String() string {
 func (*AuthenticateClientRequest) ProtoMessage() {}
 
 func (x *AuthenticateClientRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[15]
+	mi := &file_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1456,7 +1562,7 @@ func (x *AuthenticateClientRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthenticateClientRequest.ProtoReflect.Descriptor instead.
 func (*AuthenticateClientRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{15}
+	return file_control_proto_rawDescGZIP(), []int{16}
 }
 
 type AuthenticateClientResponse struct {
@@ -1470,7 +1576,7 @@ type AuthenticateClientResponse struct {
 
 func (x *AuthenticateClientResponse) Reset() {
 	*x = AuthenticateClientResponse{}
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1482,7 +1588,7 @@ func (x *AuthenticateClientResponse) String() string {
 func (*AuthenticateClientResponse) ProtoMessage() {}
 
 func (x *AuthenticateClientResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[16]
+	mi := &file_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1495,7 +1601,7 @@ func (x *AuthenticateClientResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthenticateClientResponse.ProtoReflect.Descriptor instead.
 func (*AuthenticateClientResponse) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{16}
+	return file_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AuthenticateClientResponse) GetUsername() string {
@@ -1529,7 +1635,7 @@ type HoldRequest struct {
 
 func (x *HoldRequest) Reset() {
 	*x = HoldRequest{}
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1541,7 +1647,7 @@ func (x *HoldRequest) String() string {
 func (*HoldRequest) ProtoMessage() {}
 
 func (x *HoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[17]
+	mi := &file_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1554,7 +1660,7 @@ func (x *HoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldRequest.ProtoReflect.Descriptor instead.
 func (*HoldRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{17}
+	return file_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HoldRequest) GetOperation() []byte {
@@ -1580,7 +1686,7 @@ type HoldState struct {
 
 func (x *HoldState) Reset() {
 	*x = HoldState{}
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1592,7 +1698,7 @@ func (x *HoldState) String() string {
 func (*HoldState) ProtoMessage() {}
 
 func (x *HoldState) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[18]
+	mi := &file_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1605,7 +1711,7 @@ func (x *HoldState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldState.ProtoReflect.Descriptor instead.
 func (*HoldState) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{18}
+	return file_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *HoldState) GetReview() string {
@@ -1647,7 +1753,7 @@ type WithdrawRequest struct {
 
 func (x *WithdrawRequest) Reset() {
 	*x = WithdrawRequest{}
-	mi := &file_control_proto_msgTypes[19]
+	mi := &file_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1765,7 @@ func (x *WithdrawRequest) String() string {
 func (*WithdrawRequest) ProtoMessage() {}
 
 func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[19]
+	mi := &file_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1778,7 @@ func (x *WithdrawRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{19}
+	return file_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WithdrawRequest) GetId() string {
@@ -1699,7 +1805,7 @@ type WithdrawResponse struct {
 
 func (x *WithdrawResponse) Reset() {
 	*x = WithdrawResponse{}
-	mi := &file_control_proto_msgTypes[20]
+	mi := &file_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1711,7 +1817,7 @@ func (x *WithdrawResponse) String() string {
 func (*WithdrawResponse) ProtoMessage() {}
 
 func (x *WithdrawResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[20]
+	mi := &file_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1724,7 +1830,7 @@ func (x *WithdrawResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawResponse.ProtoReflect.Descriptor instead.
 func (*WithdrawResponse) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{20}
+	return file_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WithdrawResponse) GetFound() bool {
@@ -1744,7 +1850,7 @@ type SealRequest struct {
 
 func (x *SealRequest) Reset() {
 	*x = SealRequest{}
-	mi := &file_control_proto_msgTypes[21]
+	mi := &file_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1756,7 +1862,7 @@ func (x *SealRequest) String() string {
 func (*SealRequest) ProtoMessage() {}
 
 func (x *SealRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[21]
+	mi := &file_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1769,7 +1875,7 @@ func (x *SealRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SealRequest.ProtoReflect.Descriptor instead.
 func (*SealRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{21}
+	return file_control_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SealRequest) GetStatements() [][]byte {
@@ -1789,7 +1895,7 @@ type SealResponse struct {
 
 func (x *SealResponse) Reset() {
 	*x = SealResponse{}
-	mi := &file_control_proto_msgTypes[22]
+	mi := &file_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1801,7 +1907,7 @@ func (x *SealResponse) String() string {
 func (*SealResponse) ProtoMessage() {}
 
 func (x *SealResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[22]
+	mi := &file_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1814,7 +1920,7 @@ func (x *SealResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SealResponse.ProtoReflect.Descriptor instead.
 func (*SealResponse) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{22}
+	return file_control_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SealResponse) GetSignatures() [][]byte {
@@ -1836,7 +1942,7 @@ type PlacesRequest struct {
 
 func (x *PlacesRequest) Reset() {
 	*x = PlacesRequest{}
-	mi := &file_control_proto_msgTypes[23]
+	mi := &file_control_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1848,7 +1954,7 @@ func (x *PlacesRequest) String() string {
 func (*PlacesRequest) ProtoMessage() {}
 
 func (x *PlacesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[23]
+	mi := &file_control_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1861,7 +1967,7 @@ func (x *PlacesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlacesRequest.ProtoReflect.Descriptor instead.
 func (*PlacesRequest) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{23}
+	return file_control_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PlacesRequest) GetSession() string {
@@ -1901,7 +2007,7 @@ type PlacesResponse struct {
 
 func (x *PlacesResponse) Reset() {
 	*x = PlacesResponse{}
-	mi := &file_control_proto_msgTypes[24]
+	mi := &file_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1913,7 +2019,7 @@ func (x *PlacesResponse) String() string {
 func (*PlacesResponse) ProtoMessage() {}
 
 func (x *PlacesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[24]
+	mi := &file_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1926,7 +2032,7 @@ func (x *PlacesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlacesResponse.ProtoReflect.Descriptor instead.
 func (*PlacesResponse) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{24}
+	return file_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PlacesResponse) GetPlaces() []*Place {
@@ -1973,7 +2079,7 @@ type Place struct {
 
 func (x *Place) Reset() {
 	*x = Place{}
-	mi := &file_control_proto_msgTypes[25]
+	mi := &file_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1985,7 +2091,7 @@ func (x *Place) String() string {
 func (*Place) ProtoMessage() {}
 
 func (x *Place) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[25]
+	mi := &file_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1998,7 +2104,7 @@ func (x *Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Place.ProtoReflect.Descriptor instead.
 func (*Place) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{25}
+	return file_control_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Place) GetName() string {
@@ -2039,7 +2145,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_control_proto_msgTypes[26]
+	mi := &file_control_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2051,7 +2157,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_control_proto_msgTypes[26]
+	mi := &file_control_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2064,7 +2170,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_control_proto_rawDescGZIP(), []int{26}
+	return file_control_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Header) GetName() string {
@@ -2079,6 +2185,104 @@ func (x *Header) GetValue() string {
 		return x.Value
 	}
 	return ""
+}
+
+type CertifyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the proxy, which proves it to the target: RFC 4253 section 6.6.
+	PublicKey     []byte `protobuf:"bytes,1,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	Login         string `protobuf:"bytes,2,opt,name=login,proto3" json:"login,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CertifyRequest) Reset() {
+	*x = CertifyRequest{}
+	mi := &file_control_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CertifyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CertifyRequest) ProtoMessage() {}
+
+func (x *CertifyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CertifyRequest.ProtoReflect.Descriptor instead.
+func (*CertifyRequest) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *CertifyRequest) GetPublicKey() []byte {
+	if x != nil {
+		return x.PublicKey
+	}
+	return nil
+}
+
+func (x *CertifyRequest) GetLogin() string {
+	if x != nil {
+		return x.Login
+	}
+	return ""
+}
+
+type CertifyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// PROTOCOL.certkeys.
+	Certificate   []byte `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CertifyResponse) Reset() {
+	*x = CertifyResponse{}
+	mi := &file_control_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CertifyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CertifyResponse) ProtoMessage() {}
+
+func (x *CertifyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_control_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CertifyResponse.ProtoReflect.Descriptor instead.
+func (*CertifyResponse) Descriptor() ([]byte, []int) {
+	return file_control_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *CertifyResponse) GetCertificate() []byte {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
 }
 
 var File_control_proto protoreflect.FileDescriptor
@@ -2147,14 +2351,15 @@ const file_control_proto_rawDesc = "" +
 	"\amessage\x18\n" +
 	" \x01(\tR\amessage\x12\x18\n" +
 	"\aallowed\x18\v \x01(\x03R\aallowed\x12\x18\n" +
-	"\arefused\x18\f \x01(\x03R\arefused\"\x88\x02\n" +
+	"\arefused\x18\f \x01(\x03R\arefused\"\xa3\x02\n" +
 	"\x05State\x121\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x1b.sallyport.control.v1.PhaseR\x05phase\x12.\n" +
 	"\x04task\x18\x02 \x01(\v2\x1a.sallyport.control.v1.TaskR\x04task\x12\x12\n" +
 	"\x04wait\x18\x03 \x01(\tR\x04wait\x121\n" +
 	"\x05grant\x18\x04 \x01(\v2\x1b.sallyport.control.v1.GrantR\x05grant\x12\x16\n" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\x12=\n" +
-	"\trecording\x18\x06 \x01(\v2\x1f.sallyport.control.v1.RecordingR\trecording\"\x82\x01\n" +
+	"\trecording\x18\x06 \x01(\v2\x1f.sallyport.control.v1.RecordingR\trecording\x12\x19\n" +
+	"\bhost_key\x18\a \x01(\fR\ahostKey\"\x82\x01\n" +
 	"\tRecording\x12\x14\n" +
 	"\x05store\x18\x01 \x01(\tR\x05store\x12\x1e\n" +
 	"\n" +
@@ -2179,7 +2384,7 @@ const file_control_proto_rawDesc = "" +
 	"\x06target\x18\n" +
 	" \x01(\tR\x06target\x12\x1f\n" +
 	"\vclient_keys\x18\v \x03(\tR\n" +
-	"clientKeys\"\x93\x02\n" +
+	"clientKeys\"\xc8\x02\n" +
 	"\x05Grant\x12\x1f\n" +
 	"\vpolicy_name\x18\x01 \x01(\tR\n" +
 	"policyName\x12#\n" +
@@ -2189,7 +2394,8 @@ const file_control_proto_rawDesc = "" +
 	"\bpostgres\x18\x05 \x01(\v2&.sallyport.control.v1.PostgresUpstreamR\bpostgres\x12\x1a\n" +
 	"\breviewed\x18\x06 \x01(\fR\breviewed\x12\x16\n" +
 	"\x06review\x18\a \x01(\tR\x06review\x12\x18\n" +
-	"\aoutcome\x18\b \x01(\tR\aoutcome\"\x87\x02\n" +
+	"\aoutcome\x18\b \x01(\tR\aoutcome\x123\n" +
+	"\x03ssh\x18\t \x01(\v2!.sallyport.control.v1.SSHUpstreamR\x03ssh\"\x87\x02\n" +
 	"\x10PostgresUpstream\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1c\n" +
 	"\taddresses\x18\x02 \x03(\tR\taddresses\x12\x12\n" +
@@ -2199,7 +2405,14 @@ const file_control_proto_rawDesc = "" +
 	"\bdatabase\x18\x06 \x01(\tR\bdatabase\x12\x12\n" +
 	"\x04user\x18\a \x01(\tR\x04user\x12-\n" +
 	"\x12client_certificate\x18\b \x01(\tR\x11clientCertificate\x12\x16\n" +
-	"\x06sealed\x18\t \x01(\fR\x06sealed\"\x1b\n" +
+	"\x06sealed\x18\t \x01(\fR\x06sealed\"\xb3\x01\n" +
+	"\vSSHUpstream\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1c\n" +
+	"\taddresses\x18\x02 \x03(\tR\taddresses\x12\x12\n" +
+	"\x04port\x18\x03 \x01(\x05R\x04port\x12\x1b\n" +
+	"\thost_keys\x18\x04 \x03(\tR\bhostKeys\x12)\n" +
+	"\x10host_authorities\x18\x05 \x03(\tR\x0fhostAuthorities\x12\x16\n" +
+	"\x06sealed\x18\x06 \x01(\fR\x06sealed\"\x1b\n" +
 	"\x19AuthenticateClientRequest\"b\n" +
 	"\x1aAuthenticateClientResponse\x12\x1a\n" +
 	"\busername\x18\x01 \x01(\tR\busername\x12\x10\n" +
@@ -2241,19 +2454,26 @@ const file_control_proto_rawDesc = "" +
 	"\x05check\x18\x04 \x01(\tR\x05check\"2\n" +
 	"\x06Header\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value*U\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"E\n" +
+	"\x0eCertifyRequest\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x01 \x01(\fR\tpublicKey\x12\x14\n" +
+	"\x05login\x18\x02 \x01(\tR\x05login\"3\n" +
+	"\x0fCertifyResponse\x12 \n" +
+	"\vcertificate\x18\x01 \x01(\fR\vcertificate*U\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rPHASE_WAITING\x10\x01\x12\x11\n" +
 	"\rPHASE_GRANTED\x10\x02\x12\x0f\n" +
-	"\vPHASE_ENDED\x10\x032\xa7\x04\n" +
+	"\vPHASE_ENDED\x10\x032\xff\x04\n" +
 	"\aControl\x12V\n" +
 	"\x06Attach\x12\".sallyport.control.v1.ProxyMessage\x1a$.sallyport.control.v1.ManagerMessage(\x010\x01\x12w\n" +
 	"\x12AuthenticateClient\x12/.sallyport.control.v1.AuthenticateClientRequest\x1a0.sallyport.control.v1.AuthenticateClientResponse\x12L\n" +
 	"\x04Hold\x12!.sallyport.control.v1.HoldRequest\x1a\x1f.sallyport.control.v1.HoldState0\x01\x12Y\n" +
 	"\bWithdraw\x12%.sallyport.control.v1.WithdrawRequest\x1a&.sallyport.control.v1.WithdrawResponse\x12M\n" +
 	"\x04Seal\x12!.sallyport.control.v1.SealRequest\x1a\".sallyport.control.v1.SealResponse\x12S\n" +
-	"\x06Places\x12#.sallyport.control.v1.PlacesRequest\x1a$.sallyport.control.v1.PlacesResponseB;Z9github.com/sallyport/sallyport/internal/control/controlpbb\x06proto3"
+	"\x06Places\x12#.sallyport.control.v1.PlacesRequest\x1a$.sallyport.control.v1.PlacesResponse\x12V\n" +
+	"\aCertify\x12$.sallyport.control.v1.CertifyRequest\x1a%.sallyport.control.v1.CertifyResponseB;Z9github.com/sallyport/sallyport/internal/control/controlpbb\x06proto3"
 
 var (
 	file_control_proto_rawDescOnce sync.Once
@@ -2268,7 +2488,7 @@ func file_control_proto_rawDescGZIP() []byte {
 }
 
 var file_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_control_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_control_proto_goTypes = []any{
 	(Phase)(0),                         // 0: sallyport.control.v1.Phase
 	(*ProxyMessage)(nil),               // 1: sallyport.control.v1.ProxyMessage
@@ -2286,18 +2506,21 @@ var file_control_proto_goTypes = []any{
 	(*Task)(nil),                       // 13: sallyport.control.v1.Task
 	(*Grant)(nil),                      // 14: sallyport.control.v1.Grant
 	(*PostgresUpstream)(nil),           // 15: sallyport.control.v1.PostgresUpstream
-	(*AuthenticateClientRequest)(nil),  // 16: sallyport.control.v1.AuthenticateClientRequest
-	(*AuthenticateClientResponse)(nil), // 17: sallyport.control.v1.AuthenticateClientResponse
-	(*HoldRequest)(nil),                // 18: sallyport.control.v1.HoldRequest
-	(*HoldState)(nil),                  // 19: sallyport.control.v1.HoldState
-	(*WithdrawRequest)(nil),            // 20: sallyport.control.v1.WithdrawRequest
-	(*WithdrawResponse)(nil),           // 21: sallyport.control.v1.WithdrawResponse
-	(*SealRequest)(nil),                // 22: sallyport.control.v1.SealRequest
-	(*SealResponse)(nil),               // 23: sallyport.control.v1.SealResponse
-	(*PlacesRequest)(nil),              // 24: sallyport.control.v1.PlacesRequest
-	(*PlacesResponse)(nil),             // 25: sallyport.control.v1.PlacesResponse
-	(*Place)(nil),                      // 26: sallyport.control.v1.Place
-	(*Header)(nil),                     // 27: sallyport.control.v1.Header
+	(*SSHUpstream)(nil),                // 16: sallyport.control.v1.SSHUpstream
+	(*AuthenticateClientRequest)(nil),  // 17: sallyport.control.v1.AuthenticateClientRequest
+	(*AuthenticateClientResponse)(nil), // 18: sallyport.control.v1.AuthenticateClientResponse
+	(*HoldRequest)(nil),                // 19: sallyport.control.v1.HoldRequest
+	(*HoldState)(nil),                  // 20: sallyport.control.v1.HoldState
+	(*WithdrawRequest)(nil),            // 21: sallyport.control.v1.WithdrawRequest
+	(*WithdrawResponse)(nil),           // 22: sallyport.control.v1.WithdrawResponse
+	(*SealRequest)(nil),                // 23: sallyport.control.v1.SealRequest
+	(*SealResponse)(nil),               // 24: sallyport.control.v1.SealResponse
+	(*PlacesRequest)(nil),              // 25: sallyport.control.v1.PlacesRequest
+	(*PlacesResponse)(nil),             // 26: sallyport.control.v1.PlacesResponse
+	(*Place)(nil),                      // 27: sallyport.control.v1.Place
+	(*Header)(nil),                     // 28: sallyport.control.v1.Header
+	(*CertifyRequest)(nil),             // 29: sallyport.control.v1.CertifyRequest
+	(*CertifyResponse)(nil),            // 30: sallyport.control.v1.CertifyResponse
 }
 var file_control_proto_depIdxs = []int32{
 	3,  // 0: sallyport.control.v1.ProxyMessage.hello:type_name -> sallyport.control.v1.Hello
@@ -2315,25 +2538,28 @@ var file_control_proto_depIdxs = []int32{
 	14, // 12: sallyport.control.v1.State.grant:type_name -> sallyport.control.v1.Grant
 	12, // 13: sallyport.control.v1.State.recording:type_name -> sallyport.control.v1.Recording
 	15, // 14: sallyport.control.v1.Grant.postgres:type_name -> sallyport.control.v1.PostgresUpstream
-	26, // 15: sallyport.control.v1.PlacesResponse.places:type_name -> sallyport.control.v1.Place
-	27, // 16: sallyport.control.v1.Place.headers:type_name -> sallyport.control.v1.Header
-	1,  // 17: sallyport.control.v1.Control.Attach:input_type -> sallyport.control.v1.ProxyMessage
-	16, // 18: sallyport.control.v1.Control.AuthenticateClient:input_type -> sallyport.control.v1.AuthenticateClientRequest
-	18, // 19: sallyport.control.v1.Control.Hold:input_type -> sallyport.control.v1.HoldRequest
-	20, // 20: sallyport.control.v1.Control.Withdraw:input_type -> sallyport.control.v1.WithdrawRequest
-	22, // 21: sallyport.control.v1.Control.Seal:input_type -> sallyport.control.v1.SealRequest
-	24, // 22: sallyport.control.v1.Control.Places:input_type -> sallyport.control.v1.PlacesRequest
-	2,  // 23: sallyport.control.v1.Control.Attach:output_type -> sallyport.control.v1.ManagerMessage
-	17, // 24: sallyport.control.v1.Control.AuthenticateClient:output_type -> sallyport.control.v1.AuthenticateClientResponse
-	19, // 25: sallyport.control.v1.Control.Hold:output_type -> sallyport.control.v1.HoldState
-	21, // 26: sallyport.control.v1.Control.Withdraw:output_type -> sallyport.control.v1.WithdrawResponse
-	23, // 27: sallyport.control.v1.Control.Seal:output_type -> sallyport.control.v1.SealResponse
-	25, // 28: sallyport.control.v1.Control.Places:output_type -> sallyport.control.v1.PlacesResponse
-	23, // [23:29] is the sub-list for method output_type
-	17, // [17:23] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	16, // 15: sallyport.control.v1.Grant.ssh:type_name -> sallyport.control.v1.SSHUpstream
+	27, // 16: sallyport.control.v1.PlacesResponse.places:type_name -> sallyport.control.v1.Place
+	28, // 17: sallyport.control.v1.Place.headers:type_name -> sallyport.control.v1.Header
+	1,  // 18: sallyport.control.v1.Control.Attach:input_type -> sallyport.control.v1.ProxyMessage
+	17, // 19: sallyport.control.v1.Control.AuthenticateClient:input_type -> sallyport.control.v1.AuthenticateClientRequest
+	19, // 20: sallyport.control.v1.Control.Hold:input_type -> sallyport.control.v1.HoldRequest
+	21, // 21: sallyport.control.v1.Control.Withdraw:input_type -> sallyport.control.v1.WithdrawRequest
+	23, // 22: sallyport.control.v1.Control.Seal:input_type -> sallyport.control.v1.SealRequest
+	25, // 23: sallyport.control.v1.Control.Places:input_type -> sallyport.control.v1.PlacesRequest
+	29, // 24: sallyport.control.v1.Control.Certify:input_type -> sallyport.control.v1.CertifyRequest
+	2,  // 25: sallyport.control.v1.Control.Attach:output_type -> sallyport.control.v1.ManagerMessage
+	18, // 26: sallyport.control.v1.Control.AuthenticateClient:output_type -> sallyport.control.v1.AuthenticateClientResponse
+	20, // 27: sallyport.control.v1.Control.Hold:output_type -> sallyport.control.v1.HoldState
+	22, // 28: sallyport.control.v1.Control.Withdraw:output_type -> sallyport.control.v1.WithdrawResponse
+	24, // 29: sallyport.control.v1.Control.Seal:output_type -> sallyport.control.v1.SealResponse
+	26, // 30: sallyport.control.v1.Control.Places:output_type -> sallyport.control.v1.PlacesResponse
+	30, // 31: sallyport.control.v1.Control.Certify:output_type -> sallyport.control.v1.CertifyResponse
+	25, // [25:32] is the sub-list for method output_type
+	18, // [18:25] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_control_proto_init() }
@@ -2358,7 +2584,7 @@ func file_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_control_proto_rawDesc), len(file_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   27,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

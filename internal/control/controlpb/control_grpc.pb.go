@@ -33,6 +33,7 @@ const (
 	Control_Withdraw_FullMethodName           = "/sallyport.control.v1.Control/Withdraw"
 	Control_Seal_FullMethodName               = "/sallyport.control.v1.Control/Seal"
 	Control_Places_FullMethodName             = "/sallyport.control.v1.Control/Places"
+	Control_Certify_FullMethodName            = "/sallyport.control.v1.Control/Certify"
 )
 
 // ControlClient is the client API for Control service.
@@ -59,6 +60,10 @@ type ControlClient interface {
 	// Places says where, and with which headers, objects of the caller's own recordings
 	// may be written, once: a proxy holds no credential of the store.
 	Places(ctx context.Context, in *PlacesRequest, opts ...grpc.CallOption) (*PlacesResponse, error)
+	// Certify makes an SSH certificate for the caller's own key and one login of its
+	// grant, while that is granted. FAILED_PRECONDITION and INVALID_ARGUMENT are final as
+	// the grant is now.
+	Certify(ctx context.Context, in *CertifyRequest, opts ...grpc.CallOption) (*CertifyResponse, error)
 }
 
 type controlClient struct {
@@ -141,6 +146,16 @@ func (c *controlClient) Places(ctx context.Context, in *PlacesRequest, opts ...g
 	return out, nil
 }
 
+func (c *controlClient) Certify(ctx context.Context, in *CertifyRequest, opts ...grpc.CallOption) (*CertifyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CertifyResponse)
+	err := c.cc.Invoke(ctx, Control_Certify_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ControlServer is the server API for Control service.
 // All implementations must embed UnimplementedControlServer
 // for forward compatibility.
@@ -165,6 +180,10 @@ type ControlServer interface {
 	// Places says where, and with which headers, objects of the caller's own recordings
 	// may be written, once: a proxy holds no credential of the store.
 	Places(context.Context, *PlacesRequest) (*PlacesResponse, error)
+	// Certify makes an SSH certificate for the caller's own key and one login of its
+	// grant, while that is granted. FAILED_PRECONDITION and INVALID_ARGUMENT are final as
+	// the grant is now.
+	Certify(context.Context, *CertifyRequest) (*CertifyResponse, error)
 	mustEmbedUnimplementedControlServer()
 }
 
@@ -192,6 +211,9 @@ func (UnimplementedControlServer) Seal(context.Context, *SealRequest) (*SealResp
 }
 func (UnimplementedControlServer) Places(context.Context, *PlacesRequest) (*PlacesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Places not implemented")
+}
+func (UnimplementedControlServer) Certify(context.Context, *CertifyRequest) (*CertifyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Certify not implemented")
 }
 func (UnimplementedControlServer) mustEmbedUnimplementedControlServer() {}
 func (UnimplementedControlServer) testEmbeddedByValue()                 {}
@@ -304,6 +326,24 @@ func _Control_Places_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Control_Certify_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CertifyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServer).Certify(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Control_Certify_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServer).Certify(ctx, req.(*CertifyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Control_ServiceDesc is the grpc.ServiceDesc for Control service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -326,6 +366,10 @@ var Control_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Places",
 			Handler:    _Control_Places_Handler,
+		},
+		{
+			MethodName: "Certify",
+			Handler:    _Control_Certify_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -281,7 +281,7 @@ func (w *world) start() {
 	}
 	w.address = listener.Addr().String()
 	s, err := server.New(server.Options{
-		Keys: w.root, Reviews: w.tokens, Resolver: w.pods, Provider: w.tasks, Sealer: w, Log: logr.Discard(), Now: w.now, Timing: w.timing,
+		Keys: w.root, Reviews: w.tokens, Resolver: w.pods, Provider: w.tasks, Sealer: w, Certifier: w, Log: logr.Discard(), Now: w.now, Timing: w.timing,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -31,7 +31,7 @@ const (
 	stopGrace = 3 * time.Second
 )
 
-// Options of a Server. Everything but Sealer and Timing is required.
+// Options of a Server. Everything but Sealer, Certifier and Timing is required.
 type Options struct {
 	// Address to listen on, host:port.
 	Address  string
@@ -41,9 +41,11 @@ type Options struct {
 	Provider Provider
 	// Sealer answers for recordings; nil signs none.
 	Sealer Sealer
-	Log    logr.Logger
-	Now    func() time.Time
-	Timing Timing
+	// Certifier makes SSH certificates; nil makes none.
+	Certifier Certifier
+	Log       logr.Logger
+	Now       func() time.Time
+	Timing    Timing
 }
 
 // Timing is the server's waits; a zero field takes the default.
@@ -85,6 +87,7 @@ type Server struct {
 	keys         *keys.Root
 	provider     Provider
 	sealer       Sealer
+	certifier    Certifier
 	resolver     Resolver
 	log          logr.Logger
 	now          func() time.Time
@@ -95,6 +98,7 @@ type Server struct {
 	attaching    *limits
 	holding      *limits
 	sealing      *limits
+	certifying   *limits
 	lines        lifeLines
 
 	stopping chan struct{}
@@ -133,9 +137,14 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A proxy keeps a certificate for half of its life: one for each login, and now and then again.
+	certifying, err := newLimits(1, 20)
+	if err != nil {
+		return nil, err
+	}
 	return &Server{
-		address: o.Address, keys: o.Keys, provider: o.Provider, sealer: o.Sealer, resolver: o.Resolver, log: o.Log, now: o.Now, timing: timing,
-		callers: callers, clients: clients, attaching: attaching, holding: holding, sealing: sealing,
+		address: o.Address, keys: o.Keys, provider: o.Provider, sealer: o.Sealer, certifier: o.Certifier, resolver: o.Resolver, log: o.Log, now: o.Now, timing: timing,
+		callers: callers, clients: clients, attaching: attaching, holding: holding, sealing: sealing, certifying: certifying,
 		certificates: &certificates{keys: o.Keys, now: o.Now},
 		lines:        lifeLines{current: map[string]*lifeLine{}},
 		stopping:     make(chan struct{}),
