@@ -89,7 +89,7 @@ func (o *Verify) tell(result *evidence.Result) error {
 		verdict, code = "OK WITH GAPS: nothing contradicts it, but not all of it is proved", exitGap
 	}
 	r := result.Request
-	if _, err := fmt.Fprintf(o.Out, "\n%s (request %s, UID %s)\n", verdict, record.PrintableLine(r.Namespace+"/"+r.Name), record.PrintableLine(r.UID)); err != nil {
+	if _, err := fmt.Fprintf(o.Out, "%s (request %s, UID %s)\n", verdict, record.PrintableLine(r.Namespace+"/"+r.Name), record.PrintableLine(r.UID)); err != nil {
 		return err
 	}
 	if code == 0 {
