@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,11 +98,16 @@ func (t *table) write(start *record.Start, o *Operation) error {
 	return t.out.Write(line)
 }
 
-// cell is a text that a spreadsheet shows and does not compute (CWE-1236): where it
-// begins like a formula an apostrophe stands before it. Control characters are escapes.
+// formula is what a cell begins with that a spreadsheet would compute. One that takes
+// semicolons or tabs for separators begins cells behind these, and behind line feeds.
+var formula = regexp.MustCompile("(^|[;\t\n])(\"*[=+\\-@\uff1d\uff0b\uff0d\uff20])")
+
+// cell is a text that a spreadsheet shows and does not compute (CWE-1236): where it, or a
+// part of it, begins like a formula an apostrophe stands before that. Control characters
+// are escapes.
 func cell(text string) string {
-	text = record.Printable(text)
-	if text != "" && strings.ContainsRune("=+-@\t\n\uff1d\uff0b\uff0d\uff20", []rune(text)[0]) {
+	text = formula.ReplaceAllString(record.Printable(text), "$1'$2")
+	if text != "" && strings.ContainsRune("\t\n", rune(text[0])) {
 		return "'" + text
 	}
 	return text

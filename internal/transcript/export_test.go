@@ -76,6 +76,25 @@ func TestNoCellOfATableIsAFormula(t *testing.T) {
 	}
 }
 
+// A spreadsheet of a country with decimal commas splits at semicolons, whatever the quotes
+// of another separator say.
+func TestNoCellIsAFormulaWhereOthersSeparateCells(t *testing.T) {
+	t.Parallel()
+	texts := []string{"SELECT 1;=1+1", "a;+1", "a;\"=1\"", "a\t@x", "a\n=1", ";;=1", "a;＝1"}
+	var events []record.Event
+	for i, text := range texts {
+		events = append(events, record.Event{Type: record.EventOperation, Operation: &record.Operation{ID: int64(i + 1), Text: record.Text(text)}})
+	}
+	out := export(t, transcript.FormatCSV, recorded(append([]record.Event{start("postgres")}, events...)...))
+	for _, separator := range []rune{';', '\t'} {
+		for _, cell := range strings.FieldsFunc(out, func(r rune) bool { return r == separator || r == '\n' || r == '\r' }) {
+			if cell = strings.TrimLeft(cell, `"`); strings.ContainsAny(cell[:min(len(cell), 1)], "=+-@") || strings.HasPrefix(cell, "＝") {
+				t.Errorf("split at %q: %q", separator, cell)
+			}
+		}
+	}
+}
+
 func TestJSONLinesAreTheEventsWithTheirRows(t *testing.T) {
 	t.Parallel()
 	want := statements().events
