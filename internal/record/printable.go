@@ -1,9 +1,11 @@
 package record
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -41,4 +43,33 @@ func neutralise(text string, keep func(rune) bool) string {
 		i += size
 	}
 	return out.String()
+}
+
+// PrintableJSON is JSON of the same meaning that a terminal shows and does not obey: what
+// it might obey stands in strings alone, and becomes an escape there.
+func PrintableJSON(encoded []byte) []byte {
+	out := make([]byte, 0, len(encoded)+1)
+	for len(encoded) > 0 {
+		if i := bytes.IndexFunc(encoded, func(r rune) bool { return r < ' ' || r > '~' }); i != 0 {
+			if i < 0 {
+				i = len(encoded)
+			}
+			out, encoded = append(out, encoded[:i]...), encoded[i:]
+			continue
+		}
+		r, size := utf8.DecodeRune(encoded)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			out = append(out, `\ufffd`...) // as every decoder reads it
+		case unicode.IsPrint(r):
+			out = append(out, encoded[:size]...)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		encoded = encoded[size:]
+	}
+	return out
 }

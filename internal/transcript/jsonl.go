@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/internal/record"
 )
@@ -126,32 +124,6 @@ func writeLine(out *bufio.Writer, v any) error {
 	if err := encoder.Encode(v); err != nil {
 		return err
 	}
-	_, err := out.Write(append(neutral(bytes.TrimSuffix(line.Bytes(), []byte{'\n'})), '\n'))
+	_, err := out.Write(append(record.PrintableJSON(bytes.TrimSuffix(line.Bytes(), []byte{'\n'})), '\n'))
 	return err
-}
-
-// neutral escapes what a terminal might obey, which in JSON stands in strings alone.
-func neutral(encoded []byte) []byte {
-	out := make([]byte, 0, len(encoded)+1)
-	for len(encoded) > 0 {
-		if i := bytes.IndexFunc(encoded, func(r rune) bool { return r < ' ' || r > '~' }); i != 0 {
-			if i < 0 {
-				i = len(encoded)
-			}
-			out, encoded = append(out, encoded[:i]...), encoded[i:]
-			continue
-		}
-		r, size := utf8.DecodeRune(encoded)
-		switch {
-		case unicode.IsPrint(r):
-			out = append(out, encoded[:size]...)
-		case r > 0xffff:
-			high, low := (r-0x10000)>>10+0xd800, (r-0x10000)&0x3ff+0xdc00
-			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
-		default:
-			out = fmt.Appendf(out, `\u%04x`, r)
-		}
-		encoded = encoded[size:]
-	}
-	return out
 }

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/internal/record"
 )
@@ -40,7 +38,7 @@ func NewPrinter(out io.Writer, output string, terminal bool) (Printer, error) {
 	return nil, fmt.Errorf("unknown output format %q: %w", output, ErrOutput)
 }
 
-// jsonLines prints events as they were recorded, in ASCII where a terminal might obey.
+// jsonLines prints events as they were recorded, escaped where a terminal might obey.
 // What was attached to an event is in its line, in base64.
 type jsonLines struct{ out io.Writer }
 
@@ -53,7 +51,7 @@ func (j jsonLines) Event(event record.Event) error {
 	if err := encoder.Encode(event); err != nil {
 		return err
 	}
-	line := ASCII(bytes.TrimSuffix(encoded.Bytes(), []byte{'\n'}))
+	line := record.PrintableJSON(bytes.TrimSuffix(encoded.Bytes(), []byte{'\n'}))
 	if len(attachment) > 0 {
 		line = append(line[:len(line)-1], `,"attachment":"`...)
 		line = append(base64.StdEncoding.AppendEncode(line, attachment), `"}`...)
@@ -74,23 +72,4 @@ func attached(event record.Event) []byte {
 		return event.Grant.Text
 	}
 	return nil
-}
-
-// ASCII escapes what is not printable in encoded JSON, where it stands in strings alone.
-func ASCII(encoded []byte) []byte {
-	out := make([]byte, 0, len(encoded))
-	for len(encoded) > 0 {
-		r, size := utf8.DecodeRune(encoded)
-		switch {
-		case unicode.IsPrint(r):
-			out = append(out, encoded[:size]...)
-		case r > 0xffff:
-			high, low := (r-0x10000)>>10+0xd800, (r-0x10000)&0x3ff+0xdc00
-			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
-		default:
-			out = fmt.Appendf(out, `\u%04x`, r)
-		}
-		encoded = encoded[size:]
-	}
-	return out
 }

@@ -175,7 +175,7 @@ func (s *searching) print(f Found) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(s.Out, "%s\n", replay.ASCII(encoded))
+		_, err = fmt.Fprintf(s.Out, "%s\n", record.PrintableJSON(encoded))
 		return err
 	}
 	const row = "%-20s  %-36s  %-8s  %-20s  %-10s  %-15s  %s\n"
