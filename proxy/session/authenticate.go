@@ -54,21 +54,40 @@ func (s *Session) AuthenticateToken(ctx context.Context, token grant.Secret) err
 	return nil
 }
 
-// mayTry waits until the task is known: a client may come before the first state.
-func (s *Session) mayTry(ctx context.Context) error {
+// Names says whether the request names the key. It is for protocols whose clients ask
+// before they prove that a key is theirs, and proves nothing: AuthenticateKey does.
+func (s *Session) Names(key crypto.PublicKey) bool {
+	plain, err := plainKey(key)
+	return err == nil && names(s.task.State().Task.ClientKeys, plain)
+}
+
+// HostKey is the task's private key for SSH, once the task is known.
+func (s *Session) HostKey(ctx context.Context) (grant.Secret, error) {
+	state, err := s.known(ctx)
+	return state.HostKey, err
+}
+
+// known waits until the task is known: a client may come before the first state.
+func (s *Session) known(ctx context.Context) (grant.State, error) {
 	for {
 		state, changed := s.task.newest()
 		if err := errors.Join(context.Cause(s.context), context.Cause(ctx)); err != nil {
-			return err
+			return state, err
 		}
 		if state.Task.RequestUID != "" {
-			break
+			return state, nil
 		}
 		select {
 		case <-changed:
 		case <-s.context.Done():
 		case <-ctx.Done():
 		}
+	}
+}
+
+func (s *Session) mayTry(ctx context.Context) error {
+	if _, err := s.known(ctx); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -26,6 +26,10 @@ func masksOf(compiled *policy.Policy, state grant.State) *mask.Set {
 	if upstream := state.Grant.Postgres; upstream != nil {
 		secret = upstream.Password.Reveal() + "\x00" + upstream.ClientKey.Reveal()
 	}
+	if state.Grant.SSH != nil {
+		// A certificate is no secret; the task's own host key is.
+		secret = state.HostKey.Reveal()
+	}
 	// HKDF-SHA256 (RFC 5869), the request's UID as salt. It fails for lengths alone.
 	key, err := hkdf.Key(sha256.New, []byte(secret), []byte(state.Task.RequestUID), "sallyport masks", sha256.Size)
 	if err != nil {

@@ -121,6 +121,9 @@ func (r *Recordings) Events(session string) ([]record.Event, error) {
 			if event.Grant != nil {
 				event.Grant.Text = line.block
 			}
+			if event.Terminal != nil {
+				event.Terminal.Data = line.block
+			}
 			events = append(events, event)
 		}
 	}
@@ -177,6 +180,9 @@ func (r *recording) append(event record.Event) error {
 	}
 	if event.Grant != nil {
 		added.block = bytes.Clone(event.Grant.Text)
+	}
+	if event.Terminal != nil {
+		added.block = bytes.Clone(event.Terminal.Data)
 	}
 	r.lines = append(r.lines, added)
 	hash := sha256.Sum256(append([]byte(r.head.Hash), encoded...))

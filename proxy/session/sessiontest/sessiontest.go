@@ -5,13 +5,16 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"math/big"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -92,7 +95,30 @@ func Waiting(key Key) grant.State {
 			RequestUID: RequestUID, Request: "pay-1423", Namespace: "team-payments", ID: "PAY-1423",
 			Type: "read", Requester: Requester, Target: "orders", ClientKeys: []string{key.Line},
 		},
-		Wait: "waiting for approval: kubectl approve pay-1423",
+		Wait:    "waiting for approval: kubectl approve pay-1423",
+		HostKey: hostKey(),
+	}
+}
+
+// hostKey is the one that every state has.
+var hostKey = sync.OnceValue(func() grant.Secret {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		panic(err)
+	}
+	return grant.Secret(pem.EncodeToMemory(block))
+})
+
+// GrantedSSH is a task on an SSH server with a policy, and an hour of time.
+func GrantedSSH(policy v1alpha1.AccessPolicySpec, upstream *grant.SSHUpstream) func(Key) grant.State {
+	return func(key Key) grant.State {
+		state := Granted(policy, nil)(key)
+		state.Grant.SSH = upstream
+		return state
 	}
 }
 
