@@ -107,6 +107,10 @@ bench-postgres: ## What the PostgreSQL engine costs, as ratios to a bare relay (
 bench-recording: ## What each durability costs on a volume and in a bucket, as ratios to no recording
 	hack/bench-postgres.sh --recording --publish docs/benchmarks.md $(BENCH)
 
+.PHONY: bench-ssh
+bench-ssh: ## What the SSH engine costs, as ratios to a plain relay and to no proxy
+	hack/bench-ssh.sh --publish docs/benchmarks.md $(BENCH)
+
 .PHONY: bench-lifecycle
 bench-lifecycle: ## Over 30 tasks: approve to first row, close to last byte, close to proof, request to ready
 	hack/bench-lifecycle.sh
