@@ -81,10 +81,14 @@ func carry(asked ssh.NewChannel, target ssh.Conn) error {
 	if err != nil {
 		return errors.Join(err, there.Close())
 	}
+	// A command may be over before its client has heard that it was begun.
+	var replying sync.Mutex
 	go func() {
 		for request := range fromClient {
+			replying.Lock()
 			ok, _ := there.SendRequest(request.Type, request.WantReply, request.Payload)
 			_ = request.Reply(ok, nil)
+			replying.Unlock()
 		}
 	}()
 	go func() {
@@ -99,5 +103,7 @@ func carry(asked ssh.NewChannel, target ssh.Conn) error {
 		_ = request.Reply(ok, nil)
 	}
 	down.Wait()
+	replying.Lock()
+	defer replying.Unlock()
 	return errors.Join(here.Close(), there.Close())
 }
