@@ -4,8 +4,8 @@
 # SALLYPORT_E2E_KEEP=1; with SALLYPORT_E2E_CLUSTER=existing it takes the cluster of KUBECONFIG,
 # with Sallyport (as in test/e2e/installation) and the image sallyport.local/e2e-client:dev
 # on it. The environment then gives what hack/cluster would: KUBEBUILDER_ASSETS (where
-# kubectl is), PG_*, and SALLYPORT_CLUSTER_COMMAND, a program with its verbs user, postgres
-# and exec.
+# kubectl is), PG_*, SSH_*, and SALLYPORT_CLUSTER_COMMAND, a program with its verbs user,
+# postgres, ssh and exec.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 gotestsum=$1
@@ -22,6 +22,7 @@ if [[ ${SALLYPORT_E2E_CLUSTER:-} != existing ]]; then
 	}
 	trap down EXIT
 	hack/cluster/cluster.sh postgres start --name $cluster
+	hack/cluster/cluster.sh ssh start --name $cluster
 	SALLYPORT_OVERLAY=test/e2e/installation hack/install.sh $cluster
 	# What the tests run in pods.
 	CGO_ENABLED=0 go build -trimpath -o dist/e2e-client ./test/e2e/client

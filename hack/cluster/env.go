@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/hack/cluster/internal/layout"
 	"github.com/sallyport/sallyport/hack/cluster/internal/postgres"
+	"github.com/sallyport/sallyport/hack/cluster/internal/sshd"
 )
 
 // writeEnv writes what tests and the demo need to know as NAME=value lines: no
@@ -42,6 +43,25 @@ func writeEnv(c layout.Cluster, r layout.Record) error {
 			{"PG_PASSWORD", info.Password},
 			{"PG_DATABASE", info.Database},
 			{"PG_CA_FILE", info.CAFile},
+		}...)
+	}
+	server, found, err := sshd.Read(c)
+	if err != nil {
+		return err
+	}
+	if found {
+		pairs = append(pairs, [][2]string{
+			{"SSH_HOST", server.Host},
+			{"SSH_NAME", server.Name},
+			{"SSH_PORT", strconv.Itoa(server.Port)},
+			{"SSH_FORWARD_HOST", server.ForwardHost},
+			{"SSH_FORWARD_PORT", strconv.Itoa(server.ForwardPort)},
+			{"SSH_HOST_KEY_FILE", server.HostKeyFile},
+			{"SSH_CA_KEYS_FILE", server.CAKeysFile},
+			{"SSH_REVOKED_KEYS_FILE", server.RevokedKeysFile},
+			{"SSH_AUTHORIZED_KEYS", server.AuthorizedKeys},
+			{"SSH_ROOT", server.Root},
+			{"SSH_LOG", server.Log},
 		}...)
 	}
 	var b strings.Builder

@@ -31,6 +31,7 @@ const usage = `usage: cluster VERB [--name NAME] ...
   user NAME [--group G]...    print the path of a kubeconfig with a client certificate
   load-image FILE...          import docker archives
   postgres [start|stop|status]  a PostgreSQL next to the cluster
+  ssh [start|stop|status]     an OpenSSH server next to the cluster
   volume NAME SIZE            an empty PersistentVolume; an old one of that name goes
   process [list|start|stop] [NAME]  stop a process of the cluster, start it again
   exec COMMAND...             run a command inside the cluster's namespaces
@@ -102,7 +103,9 @@ func find(word string, flags *flag.FlagSet) (verb, error) {
 	case "load-image":
 		return loadImages, nil
 	case "postgres":
-		return postgresVerb, nil
+		return postgresBeside.verb, nil
+	case "ssh":
+		return sshBeside.verb, nil
 	case "volume":
 		return volumeVerb, nil
 	case "process":

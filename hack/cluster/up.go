@@ -93,7 +93,7 @@ func furnish(ctx context.Context, c layout.Cluster, assets string, say progress)
 	}
 	defer doors.Close()
 	say("writing certificates and configuration")
-	if err := pki.Make(c, fmt.Sprintf("https://127.0.0.1:%d", doors.APIPort)); err != nil {
+	if err := pki.Make(c, fmt.Sprintf("https://127.0.0.1:%d", doors.Ports[layout.APIAddress])); err != nil {
 		return layout.Record{}, err
 	}
 	if err := component.WriteNodeConfig(c); err != nil {

@@ -43,7 +43,7 @@ func user(flags *flag.FlagSet) verb {
 			return err
 		}
 		path := c.Path("users", args[0]+".kubeconfig")
-		server := fmt.Sprintf("https://127.0.0.1:%d", record.APIPort)
+		server := fmt.Sprintf("https://127.0.0.1:%d", record.Ports[layout.APIAddress])
 		if err := pki.WriteKubeconfig(ca, c.Name, path, server, pki.Subject{Name: args[0], Groups: groups}); err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func status(ctx context.Context, c layout.Cluster, _ []string) error {
 		return err
 	}
 	fmt.Printf("cluster %q: supervisor is process %d, API server at https://127.0.0.1:%d, state in %s\n",
-		c.Name, record.Supervisor.PID, record.APIPort, c.Dir)
+		c.Name, record.Supervisor.PID, record.Ports[layout.APIAddress], c.Dir)
 	return listProcesses(ctx, c)
 }
 

@@ -38,6 +38,7 @@ func TestAClusterLivesAndLeavesNothing(t *testing.T) {
 	t.Run("a restricted pod writes to the volume", volumeIsWritable)
 	t.Run("people have names and groups", people)
 	t.Run("PostgreSQL can be taken away and given back", database)
+	t.Run("the SSH server takes a key, and can be taken away and given back", sshServer)
 	t.Run("a second up heals what died", upHeals)
 	t.Run("up after a crash starts anew", upAfterCrash)
 
@@ -188,6 +189,33 @@ func database(t *testing.T) {
 	cluster(t, "postgres", "start")
 	if _, err := query(); err != nil {
 		t.Error("PostgreSQL does not come back")
+	}
+}
+
+func sshServer(t *testing.T) {
+	cluster(t, "ssh")
+	env := values(t)
+	key := filepath.Join(t.TempDir(), "key")
+	must(t, "", "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
+	must(t, "", "cp", key+".pub", filepath.Join(env["SSH_AUTHORIZED_KEYS"], "deploy"))
+	known := filepath.Join(t.TempDir(), "known_hosts")
+	must(t, "", "sh", "-c", `echo "[$1]:$2 $(cat "$3")" >"$4"`, "sh", env["SSH_FORWARD_HOST"], env["SSH_FORWARD_PORT"], env["SSH_HOST_KEY_FILE"], known)
+	login := func() (string, error) {
+		return run(t, "", "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile="+known, "-i", key,
+			"-p", env["SSH_FORWARD_PORT"], "deploy@"+env["SSH_FORWARD_HOST"], "id -un; ls /srv")
+	}
+	if answer, err := login(); err != nil || answer != "deploy\ngit\nlogs\nwww\n" {
+		t.Errorf("got %q, %v", answer, err)
+	}
+	dials(t, env["SSH_HOST"]+":"+env["SSH_PORT"], true)
+	dials(t, env["SSH_NAME"]+":"+env["SSH_PORT"], true)
+	cluster(t, "ssh", "stop")
+	if _, err := login(); err == nil {
+		t.Error("the SSH server answers although it is stopped")
+	}
+	cluster(t, "ssh", "start")
+	if _, err := login(); err != nil {
+		t.Error("the SSH server does not come back")
 	}
 }
 

@@ -67,6 +67,8 @@ func resolve(services listers.ServiceLister, name string) ([]netip.Addr, bool) {
 		return []netip.Addr{netip.MustParseAddr(layout.PostgresIP)}, true
 	case layout.SpareTargetName:
 		return []netip.Addr{netip.MustParseAddr(layout.SpareTargetIP)}, true
+	case layout.SSHName:
+		return []netip.Addr{netip.MustParseAddr(layout.SSHIP)}, true
 	}
 	labels := strings.Split(strings.TrimSuffix(name, ".svc."+layout.Domain), ".")
 	if len(labels) != 2 || !strings.HasSuffix(name, ".svc."+layout.Domain) {

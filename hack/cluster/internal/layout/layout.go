@@ -18,11 +18,13 @@ const (
 	ServiceCIDR = "10.96.0.0/16"
 	// ServiceIP is what the API server gives the Service default/kubernetes.
 	ServiceIP = "10.96.0.1"
-	// PostgresIP and SpareTargetIP stand for machines outside of the cluster: a
+	// PostgresIP, SpareTargetIP and SSHIP stand for machines outside of the cluster: a
 	// NetworkPolicy can allow one without allowing the API server.
 	PostgresIP      = "10.91.0.10"
 	SpareTargetIP   = "10.91.0.11"
+	SSHIP           = "10.91.0.12"
 	PostgresAddress = PostgresIP + ":5432"
+	SSHAddress      = SSHIP + ":22"
 )
 
 // Names that the cluster's DNS server knows beside those of Services.
@@ -30,6 +32,7 @@ const (
 	Domain          = "cluster.local"
 	PostgresName    = "postgres.targets.test"
 	SpareTargetName = "spare.targets.test"
+	SSHName         = "ssh.targets.test"
 )
 
 // Paths that hold inside a cluster's mount namespace only.

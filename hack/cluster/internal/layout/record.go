@@ -14,9 +14,9 @@ import (
 type Record struct {
 	// Supervisor is process 1 of the cluster's namespaces: they live and die with it.
 	Supervisor process.Identity `json:"supervisor"`
-	// APIPort and PostgresPort are the forwarders' ports on the host's loopback.
-	APIPort      int `json:"apiPort"`
-	PostgresPort int `json:"postgresPort"`
+	// Ports are the forwarders' on the host's loopback, by the address inside that
+	// they lead to.
+	Ports map[string]int `json:"ports"`
 	// Assets is the folder of control-plane binaries in use.
 	Assets string `json:"assets"`
 }

@@ -24,24 +24,25 @@ type Info struct {
 	CAFile      string `json:"caFile"`
 }
 
-func infoPath(c layout.Cluster) string { return c.Path("postgres", "postgres.json") }
+// InfoPath is where it is saved.
+func InfoPath(c layout.Cluster) string { return c.Path("postgres", "postgres.json") }
 
 func writeInfo(c layout.Cluster, r layout.Record, password string) error {
 	data, err := json.MarshalIndent(Info{
 		Host: layout.PostgresIP, Name: layout.PostgresName, Port: 5432,
-		ForwardHost: "127.0.0.1", ForwardPort: r.PostgresPort,
+		ForwardHost: "127.0.0.1", ForwardPort: r.Ports[layout.PostgresAddress],
 		User: account, Password: password, Database: account,
 		CAFile: c.Path("postgres", "ca.crt"),
 	}, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(infoPath(c), append(data, '\n'), 0o600)
+	return os.WriteFile(InfoPath(c), append(data, '\n'), 0o600)
 }
 
 // Read returns what Prepare wrote; found is false if there never was a server.
 func Read(c layout.Cluster) (info Info, found bool, err error) {
-	data, err := os.ReadFile(infoPath(c))
+	data, err := os.ReadFile(InfoPath(c))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Info{}, false, nil
 	}

@@ -40,7 +40,7 @@ func Prepare(ctx context.Context, c layout.Cluster, r layout.Record) (supervise.
 	if err != nil {
 		return supervise.Spec{}, err
 	}
-	if _, err := os.Stat(infoPath(c)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(InfoPath(c)); errors.Is(err, fs.ErrNotExist) {
 		if err := initialise(ctx, c, r, binaries, uid, gid); err != nil {
 			return supervise.Spec{}, err
 		}

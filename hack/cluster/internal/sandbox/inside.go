@@ -17,8 +17,7 @@ import (
 // Descriptors that Spawn hands to Inside.
 const (
 	readyFD = 3 + iota
-	apiFD
-	postgresFD
+	firstDoorFD
 )
 
 // readyWord tells Spawn that the sandbox stands; anything else is an error's text.
@@ -53,8 +52,8 @@ func prepare(c layout.Cluster, assets string) error {
 	if err := isolateNetwork(ctx); err != nil {
 		return err
 	}
-	for fd, address := range map[uintptr]string{apiFD: layout.APIAddress, postgresFD: layout.PostgresAddress} {
-		listener, err := net.FileListener(os.NewFile(fd, address))
+	for i, address := range doorsLeadTo {
+		listener, err := net.FileListener(os.NewFile(uintptr(firstDoorFD+i), address))
 		if err != nil {
 			return fmt.Errorf("listener for %s: %w", address, err)
 		}

@@ -23,6 +23,7 @@ func isolateNetwork(ctx context.Context) error {
 		"addr add " + layout.NodeIP + "/32 dev node0",
 		"addr add " + layout.PostgresIP + "/32 dev node0",
 		"addr add " + layout.SpareTargetIP + "/32 dev node0",
+		"addr add " + layout.SSHIP + "/32 dev node0",
 		"link set node0 up",
 		"link set node0-peer up",
 		"route add " + layout.ServiceCIDR + " dev node0 src " + layout.NodeIP,

@@ -18,26 +18,35 @@ import (
 // SelfVerb is the hidden verb that makes this program process 1 of a cluster.
 const SelfVerb = "inside"
 
+// doorsLeadTo are addresses inside, in the order of the doors' descriptors.
+var doorsLeadTo = []string{layout.APIAddress, layout.PostgresAddress, layout.SSHAddress}
+
 // Doors are the ports on the host's loopback by which the cluster is reached.
 type Doors struct {
-	api, postgres *os.File
-
-	APIPort, PostgresPort int
+	files []*os.File
+	// Ports has the port of each address inside.
+	Ports map[string]int
 }
 
 // OpenDoors listens on free ports.
-func OpenDoors() (d Doors, err error) {
-	if d.api, d.APIPort, err = listen(); err != nil {
-		return Doors{}, err
+func OpenDoors() (Doors, error) {
+	d := Doors{Ports: map[string]int{}}
+	for _, address := range doorsLeadTo {
+		file, port, err := listen()
+		if err != nil {
+			d.Close()
+			return Doors{}, err
+		}
+		d.files, d.Ports[address] = append(d.files, file), port
 	}
-	d.postgres, d.PostgresPort, err = listen()
-	return d, err
+	return d, nil
 }
 
 // Close closes this process's hold on the doors.
 func (d Doors) Close() {
-	_ = d.api.Close()
-	_ = d.postgres.Close()
+	for _, file := range d.files {
+		_ = file.Close()
+	}
 }
 
 // Spawn starts process 1 of new namespaces and waits until they are ready.
@@ -59,7 +68,7 @@ func Spawn(ctx context.Context, c layout.Cluster, assets string, doors Doors) (l
 	command.Args[0] = "sallyport-" + c.Name
 	command.Dir = "/"
 	command.Stdout, command.Stderr = log, log
-	command.ExtraFiles = []*os.File{readyWriter, doors.api, doors.postgres}
+	command.ExtraFiles = append([]*os.File{readyWriter}, doors.files...)
 	command.SysProcAttr = &syscall.SysProcAttr{
 		Setsid:     true,
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
@@ -73,7 +82,7 @@ func Spawn(ctx context.Context, c layout.Cluster, assets string, doors Doors) (l
 	if err != nil {
 		return layout.Record{}, err
 	}
-	record := layout.Record{Supervisor: identity, APIPort: doors.APIPort, PostgresPort: doors.PostgresPort, Assets: assets}
+	record := layout.Record{Supervisor: identity, Ports: doors.Ports, Assets: assets}
 	// Written before the wait, so that whatever goes wrong next, "down" finds the process.
 	if err := c.Save(record); err != nil {
 		return layout.Record{}, errors.Join(err, identity.Kill(ctx))
