@@ -16,6 +16,12 @@ const (
 	ManagerUsername = "system:serviceaccount:" + OperatorNamespace + ":" + ManagerServiceAccount
 )
 
+// The protocols of targets and grants, as an AccessTarget's status has them.
+const (
+	ProtocolPostgres = "postgres"
+	ProtocolSSH      = "ssh"
+)
+
 // Finalizer keeps a request until the target has proved that the task's
 // credential is gone, and a target while requests are open on it.
 const Finalizer = GroupName + "/teardown"

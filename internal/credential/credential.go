@@ -61,6 +61,8 @@ type Target struct {
 type Admin struct {
 	Username, Password           string
 	ClientCertificate, ClientKey []byte
+	// SSHPrivateKey is PEM; where it is set, Password has no meaning.
+	SSHPrivateKey []byte
 	// Database to connect to first; "postgres" by default.
 	Database string
 }
@@ -76,6 +78,8 @@ type Login struct {
 	User                         string
 	Password                     grant.Secret
 	ClientCertificate, ClientKey grant.Secret
+	// PrivateKey of SSH, PEM.
+	PrivateKey grant.Secret
 }
 
 // Request is the part of a request that a credential depends on.
@@ -87,6 +91,9 @@ type Request struct {
 	ValidUntil time.Time
 	// MaxConnections bounds the credential's sessions on the target.
 	MaxConnections int32
+	// EndedAt is when the task was over: what is valid from a later moment was never
+	// issued. Zero while it is not over, and where an orphan's end is not known.
+	EndedAt time.Time
 }
 
 // Evidence is what a target showed about a credential.
@@ -100,6 +107,9 @@ type Evidence struct {
 	// backends, asked 3 databases".
 	Message   string
 	CheckedAt time.Time
+	// Until is when what is left will have ended by itself, where nothing else ends it:
+	// there is nothing to do but to ask again then. Zero otherwise.
+	Until time.Time
 }
 
 // Findings is what a probe found.
