@@ -46,7 +46,7 @@ func Write(ctx context.Context, out Output, m Material) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	facts, err := gather(ctx, store.FS(recordings), m.Keys, m.Identities)
+	facts, err := gather(ctx, present{store.FS(recordings)}, m.Keys, m.Identities)
 	if err != nil {
 		return "", err
 	}

@@ -14,6 +14,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/sallyport/sallyport/internal/record/store"
+	"github.com/sallyport/sallyport/internal/tarfs"
 )
 
 // Level is how a check came out.
@@ -154,8 +155,8 @@ func (c *checker) files(ctx context.Context) error {
 		if entry.IsDir() || name == manifestFile {
 			return nil
 		}
-		if seen++; seen > maxFiles {
-			return fmt.Errorf("more than %d files", maxFiles)
+		if seen++; seen > tarfs.MaxEntries {
+			return fmt.Errorf("more than %d files", tarfs.MaxEntries)
 		}
 		file, ok := listed[name]
 		delete(listed, name)

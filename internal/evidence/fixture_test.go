@@ -20,6 +20,7 @@ import (
 	"github.com/sallyport/sallyport/internal/evidence"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/record/store"
+	"github.com/sallyport/sallyport/internal/tarfs"
 )
 
 // hostile is a text that tries to leave wherever it is put.
@@ -230,7 +231,7 @@ func (w *world) bundle(t *testing.T) []byte {
 
 func open(t *testing.T, bundle []byte) fs.FS {
 	t.Helper()
-	files, err := evidence.OpenTar(bytes.NewReader(bundle), int64(len(bundle)))
+	files, err := tarfs.Read(bytes.NewReader(bundle), int64(len(bundle)), tarfs.RefuseLinks)
 	if err != nil {
 		t.Fatal(err)
 	}

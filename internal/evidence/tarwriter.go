@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/tarfs"
 )
 
 // File that a bundle is written to; what has been written is read again for the report.
@@ -23,7 +25,7 @@ type Output interface {
 type tarWriter struct {
 	count   *counter
 	out     *tar.Writer
-	written *archive
+	written *tarfs.FS
 	files   []File
 }
 
@@ -40,7 +42,7 @@ func (c *counter) Write(p []byte) (int, error) {
 
 func newTarWriter(out Output) *tarWriter {
 	count := &counter{Writer: out}
-	return &tarWriter{count: count, out: tar.NewWriter(count), written: newArchive(out)}
+	return &tarWriter{count: count, out: tar.NewWriter(count), written: tarfs.New(out)}
 }
 
 // maxUSTAR is the largest file that a header of POSIX 1988 can have.
@@ -55,7 +57,7 @@ func (w *tarWriter) stream(name string, size int64, content io.Reader) error {
 	if err := w.out.WriteHeader(header); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	if err := w.written.add(name, w.count.at, size); err != nil {
+	if err := w.written.Add(name, w.count.at, size); err != nil {
 		return err
 	}
 	hash := sha256.New()

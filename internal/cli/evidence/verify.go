@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport/sallyport/internal/cli/recording"
 	"github.com/sallyport/sallyport/internal/evidence"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/internal/tarfs"
 )
 
 // Verify are the options of kubectl access evidence verify.
@@ -115,7 +116,7 @@ func open(name string) (fs.FS, io.Closer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	bundle, err := evidence.OpenTar(file, info.Size())
+	bundle, err := tarfs.Read(file, info.Size(), tarfs.RefuseLinks)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("%s: %w", name, err), file.Close())
 	}

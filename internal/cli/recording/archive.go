@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/record/store"
+	"github.com/sallyport/sallyport/internal/tarfs"
 )
 
 // Archive is recordings away from a cluster: a folder, a tar file, or one file of the
@@ -49,7 +50,7 @@ func OpenArchive(ctx context.Context, name string) (*Archive, error) {
 	}
 	a := &Archive{close: file.Close}
 	if isTar(file) {
-		err = a.tar(ctx, file)
+		err = a.tar(ctx, file, info.Size())
 	} else {
 		err = a.old(file, info)
 	}
@@ -78,8 +79,8 @@ func isTar(file io.ReaderAt) bool {
 	return err == nil && string(magic) == "ustar"
 }
 
-func (a *Archive) tar(ctx context.Context, file *os.File) error {
-	archive, err := readTar(file)
+func (a *Archive) tar(ctx context.Context, file *os.File, size int64) error {
+	archive, err := tarfs.Read(file, size, tarfs.SkipLinks)
 	if err != nil {
 		return err
 	}
@@ -96,8 +97,8 @@ func (a *Archive) find(ctx context.Context, archive fs.FS) error {
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
-		if seen++; seen > maxEntries || strings.Count(name, "/") > maxDepth {
-			return fmt.Errorf("more than %d entries, or %d folders deep", maxEntries, maxDepth)
+		if seen++; seen > tarfs.MaxEntries || strings.Count(name, "/") > tarfs.MaxDepth {
+			return fmt.Errorf("more than %d entries, or %d folders deep", tarfs.MaxEntries, tarfs.MaxDepth)
 		}
 		task, ok := taskOf(name)
 		if !ok || !entry.Type().IsRegular() || found[task] {
