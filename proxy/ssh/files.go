@@ -1,0 +1,9 @@
+package ssh
+
+// judgedRelay is how the bytes of a kind of program are judged on their way; nil hands
+// them on as they are. It reads and writes run.client and run.target to the end of both,
+// and closes neither; an error closes the target's channel.
+func judgedRelay(kind string) func(*run) error {
+	_ = kind
+	return nil
+}
