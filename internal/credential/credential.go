@@ -94,6 +94,9 @@ type Request struct {
 	// EndedAt is when the task was over: what is valid from a later moment was never
 	// issued. Zero while it is not over, and where an orphan's end is not known.
 	EndedAt time.Time
+	// ExpiresAt is the latest end that the task was ever given: no certificate of it is
+	// good for longer. Zero while that is not known.
+	ExpiresAt time.Time
 }
 
 // Evidence is what a target showed about a credential.
