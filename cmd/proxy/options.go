@@ -7,9 +7,10 @@ import (
 
 // options are the flags. Either the manager or a grant file says what the proxy is for.
 type options struct {
-	listen, healthListen, recordingDir, spoolDir string
-	recordingQuota                               int64
-	removeRecordings                             string
+	protocol, listen, healthListen string
+	recordingDir, spoolDir         string
+	recordingQuota                 int64
+	removeRecordings               string
 
 	controlAddress, controlServerName, controlCA, tokenFile string
 	apiServerAddress                                        string
@@ -22,7 +23,8 @@ type options struct {
 const controlCAEnv = "SALLYPORT_CONTROL_CA"
 
 func (o *options) bind(flags *flag.FlagSet) {
-	flags.StringVar(&o.listen, "listen", "127.0.0.1:5432", "address to serve clients on")
+	flags.StringVar(&o.protocol, "protocol", "", "postgres or ssh: what the target speaks; by default what the grant file's grant is of, or postgres")
+	flags.StringVar(&o.listen, "listen", "", "address to serve clients on; by default port 5432 or 2222 of 127.0.0.1, by protocol")
 	flags.StringVar(&o.healthListen, "health-listen", "", "address to answer the kubelet's probes on, and nothing else")
 	flags.StringVar(&o.recordingDir, "recording-dir", "", "directory of this task's recordings, if they go to a volume; it must exist")
 	flags.Int64Var(&o.recordingQuota, "recording-quota", 0, "bytes that this task's recordings may take on the volume; 0 is no bound but the volume's")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -13,16 +14,12 @@ import (
 	"github.com/sallyport/sallyport/internal/control/client"
 	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/proxy/keeper"
-	"github.com/sallyport/sallyport/proxy/postgres"
-	"github.com/sallyport/sallyport/proxy/postgres/judge"
 	"github.com/sallyport/sallyport/proxy/server"
 	"github.com/sallyport/sallyport/proxy/session"
 	"github.com/sallyport/sallyport/proxy/standalone"
 )
 
 const (
-	// classifierBytes bounds the memory of recent statements.
-	classifierBytes = 8 << 20
 	// endTimeout is how long sessions have to be gone once they must end.
 	endTimeout = 2 * time.Second
 	// storeTimeout is how long their recordings then have to be stored, and signTimeout
@@ -50,7 +47,11 @@ func run(ctx context.Context, o options, log logr.Logger) error {
 			return err
 		}
 	}
-	listener, err := net.Listen("tcp", o.listen)
+	spoken, err := o.engine(source, log)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", cmp.Or(o.listen, spoken.listen))
 	if err != nil {
 		return err
 	}
@@ -65,19 +66,15 @@ func run(ctx context.Context, o options, log logr.Logger) error {
 
 	status := newStatus(source, listener.Addr())
 	task, err := session.NewTask(session.Options{
-		Protocol: "postgres", Recorder: recordings, Dial: postgres.Dialer{}.Dial,
+		Protocol: spoken.engine.Protocol(), Recorder: recordings, Dial: spoken.dial,
 		Certificate: source.Certificate, Authenticate: authenticate(source), Hold: holder(source),
 		Report: status.sessions, LastContact: source.LastContact, Now: time.Now, Log: log.WithName("session"),
 	})
 	if err != nil {
 		return err
 	}
-	engine := postgres.New(postgres.Options{
-		Judge:          judge.New(classifierBytes),
-		AllowPlaintext: o.allowPlaintext, Log: log.WithName("postgres"),
-	})
 	log.Info("Listening", "address", listener.Addr().String(), "recordings", directory)
-	return serve(ctx, o, log, parts{source, task, recordings, engine, listener, health, status})
+	return serve(ctx, o, log, parts{source, task, recordings, spoken.engine, listener, health, status})
 }
 
 // parts are what serve runs.

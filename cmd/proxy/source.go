@@ -50,6 +50,14 @@ func (o *options) file(ctx context.Context, log logr.Logger) (control.Source, st
 	if directory == "" {
 		return nil, "", errors.New("say where to record: --recording-dir, or recording.directory in the grant file")
 	}
+	if o.protocol == "" {
+		o.protocol = file.Protocol()
+	}
+	if o.protocol == standalone.SSH {
+		if err := o.knownHosts(file, directory, log); err != nil {
+			return nil, "", err
+		}
+	}
 	certificate, err := o.certificate(directory, log)
 	if err != nil {
 		return nil, "", err
@@ -58,7 +66,24 @@ func (o *options) file(ctx context.Context, log logr.Logger) (control.Source, st
 	return source, directory, err
 }
 
+// knownHosts writes the task's host key, for clients to know the proxy by.
+func (o *options) knownHosts(file standalone.File, directory string, log logr.Logger) error {
+	line, err := file.KnownHosts()
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(directory, "known_hosts")
+	if err := os.WriteFile(path, line, 0o644); err != nil { //nolint:gosec // A public key is public.
+		return fmt.Errorf("write the host key that clients verify by: %w", err)
+	}
+	log.Info("Wrote the task's host key", "UserKnownHostsFile", path)
+	return nil
+}
+
 func (o *options) certificate(directory string, log logr.Logger) (*tls.Certificate, error) {
+	if o.protocol == standalone.SSH {
+		return nil, nil //nolint:nilnil // SSH has a host key in its place
+	}
 	if o.tlsCert != "" {
 		certificate, err := tls.LoadX509KeyPair(o.tlsCert, o.tlsKey)
 		if err != nil {

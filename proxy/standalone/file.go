@@ -4,6 +4,9 @@ package standalone
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +14,7 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/crypto/ssh"
 	"sigs.k8s.io/yaml"
 
 	"github.com/sallyport/sallyport/internal/grant"
@@ -105,24 +109,79 @@ func (f *File) complete(ctx context.Context, now time.Time) error {
 		f.Grant.Deadline = now.Add(lasting)
 	}
 	if upstream := f.Grant.Postgres; upstream != nil {
-		return resolve(ctx, upstream)
+		if err := resolve(ctx, upstream.Host, &upstream.Addresses, &upstream.Port, 5432); err != nil {
+			return fmt.Errorf("grant.postgres.host: %w", err)
+		}
+	}
+	if upstream := f.Grant.SSH; upstream != nil {
+		if err := resolve(ctx, upstream.Host, &upstream.Addresses, &upstream.Port, 22); err != nil {
+			return fmt.Errorf("grant.ssh.host: %w", err)
+		}
+	}
+	if f.Protocol() == SSH && f.HostKey == "" {
+		return f.makeHostKey()
 	}
 	return nil
 }
 
-func resolve(ctx context.Context, upstream *grant.PostgresUpstream) error {
-	if upstream.Port == 0 {
-		upstream.Port = 5432
+// The protocols.
+const (
+	Postgres = "postgres"
+	SSH      = "ssh"
+)
+
+// Protocol that the file's grant is of; empty where it says nothing.
+func (f *File) Protocol() string {
+	switch {
+	case f.Grant == nil:
+		return ""
+	case f.Grant.Policy.Grant.SSH != nil:
+		return SSH
+	case f.Grant.Policy.Grant.Postgres != nil:
+		return Postgres
 	}
-	if len(upstream.Addresses) > 0 {
+	return ""
+}
+
+// makeHostKey is for a file that names none: a key for as long as the proxy runs.
+func (f *File) makeHostKey() error {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		return err
+	}
+	f.HostKey = grant.Secret(pem.EncodeToMemory(block))
+	return nil
+}
+
+// KnownHosts is a line for the clients of an SSH task, for any name of the proxy; empty
+// for other tasks.
+func (f *File) KnownHosts() ([]byte, error) {
+	if f.HostKey == "" {
+		return nil, nil
+	}
+	signer, err := ssh.ParsePrivateKey([]byte(f.HostKey.Reveal()))
+	if err != nil {
+		// The parser's words might quote what it read.
+		return nil, errors.New("hostKey: want a private key in PEM, without a passphrase")
+	}
+	return append([]byte("* "), ssh.MarshalAuthorizedKey(signer.PublicKey())...), nil
+}
+
+// resolve fills in where a target is.
+func resolve(ctx context.Context, host string, addresses *[]string, port *int32, usual int32) error {
+	if *port == 0 {
+		*port = usual
+	}
+	if len(*addresses) > 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	addresses, err := net.DefaultResolver.LookupHost(ctx, upstream.Host)
-	if err != nil {
-		return fmt.Errorf("grant.postgres.host: %w", err)
-	}
-	upstream.Addresses = addresses
-	return nil
+	found, err := net.DefaultResolver.LookupHost(ctx, host)
+	*addresses = found
+	return err
 }
