@@ -21,6 +21,8 @@ type pattern struct {
 	detector   index
 	expression *regexp.Regexp
 	literals   []required
+	// longest match in bytes; 0 where there is no bound that is small.
+	longest int
 }
 
 func compilePattern(expression string) (pattern, error) {
@@ -54,7 +56,7 @@ func compilePattern(expression string) (pattern, error) {
 		return pattern{}, fmt.Errorf("no literal of %d bytes is in every match, by which other text could be passed over: "+
 			"add what stands before or in the value, such as \"token=\"", shortestLiteral)
 	}
-	return pattern{expression: compiled, literals: literals}, nil
+	return pattern{expression: compiled, literals: literals, longest: longestMatch(tree)}, nil
 }
 
 func anchored(tree *syntax.Regexp) bool {
