@@ -30,12 +30,15 @@ const (
 	TypeFix  = "data-fix"
 )
 
-// Domain is a namespace with a target, two policies and its people: bob and dave
+// Domain is a namespace with a target, its policies and its people: bob and dave
 // ask (group engineering), alice reviews (group dba) and closes, carol reviews.
 type Domain struct {
 	*Cluster
 	Namespace               string
 	Bob, Dave, Alice, Carol *User
+
+	// target is what tasks are asked for.
+	target string
 }
 
 // Policies are a domain's, before they are made: a test may change them.
@@ -44,14 +47,7 @@ type Policies struct{ Read, Fix v1alpha1.AccessPolicySpec }
 // Domain makes one, of this test alone, and waits until target and policies are ready.
 func (c *Cluster) Domain(t testing.TB, change ...func(*Policies)) *Domain {
 	t.Helper()
-	d := &Domain{
-		Cluster: c, Namespace: "payments-" + rand.String(6),
-		Bob: c.User(t, "bob", "engineering"), Dave: c.User(t, "dave", "engineering"),
-		Alice: c.User(t, "alice", "dba"), Carol: c.User(t, "carol"),
-	}
-	c.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: d.Namespace}})
-	t.Cleanup(func() { d.remove(t) })
-	c.Administrator.KubectlWith(t, peopleYAML, "apply", "-n", d.Namespace, "-f", "-")
+	d := c.settle(t, Target)
 	c.create(t, d.Secret(), d.Target())
 	policies := Policies{Read: readPolicy(), Fix: fixPolicy()}
 	for _, f := range change {
@@ -66,6 +62,20 @@ func (c *Cluster) Domain(t testing.TB, change ...func(*Policies)) *Domain {
 	} {
 		c.AwaitReady(t, object)
 	}
+	return d
+}
+
+// settle makes a domain's namespace and its people.
+func (c *Cluster) settle(t testing.TB, target string) *Domain {
+	t.Helper()
+	d := &Domain{
+		Cluster: c, Namespace: "payments-" + rand.String(6), target: target,
+		Bob: c.User(t, "bob", "engineering"), Dave: c.User(t, "dave", "engineering"),
+		Alice: c.User(t, "alice", "dba"), Carol: c.User(t, "carol"),
+	}
+	c.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: d.Namespace}})
+	t.Cleanup(func() { d.remove(t) })
+	c.Administrator.KubectlWith(t, peopleYAML, "apply", "-n", d.Namespace, "-f", "-")
 	return d
 }
 

@@ -36,7 +36,7 @@ func (d *Domain) Written(t testing.TB, who *User, name, kind string, flags ...st
 	t.Helper()
 	args := []string{
 		"access", "request", name, "-n", d.Namespace, "--dry-run", "--task=" + strings.ToUpper(name), "--type=" + kind,
-		"--target=" + Target, "--reason=Orders of 12 May carry the wrong currency", "--reviewer=carol",
+		"--target=" + d.target, "--reason=Orders of 12 May carry the wrong currency", "--reviewer=carol",
 	}
 	return who.Kubectl(t, append(args, flags...)...)
 }
