@@ -39,6 +39,10 @@ func Parse(line string) (ssh.PublicKey, error) {
 
 // Acceptable refuses certificates where a plain key is wanted, and weak keys.
 func Acceptable(key ssh.PublicKey) error {
+	// First: of a certificate in a certificate, even Type would panic.
+	if _, certificate := key.(*ssh.Certificate); certificate {
+		return errors.New("a certificate where a plain key is wanted")
+	}
 	switch key.Type() {
 	case ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
 		ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256:
@@ -53,9 +57,6 @@ func Acceptable(key ssh.PublicKey) error {
 			return fmt.Errorf("an RSA key that is not of %d to %d bits", minRSA, maxRSA)
 		}
 		return nil
-	}
-	if _, certificate := key.(*ssh.Certificate); certificate {
-		return fmt.Errorf("a certificate (%s) where a plain key is wanted", key.Type())
 	}
 	return fmt.Errorf("a key of type %s, which is not taken", key.Type())
 }

@@ -176,9 +176,9 @@ func sourceAddresses(spec *v1alpha1.SSHTarget, proxy []string) (string, error) {
 }
 
 func parseNetwork(text string) (netip.Prefix, error) {
-	if address, err := netip.ParseAddr(text); err == nil {
+	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
 		address = address.Unmap()
-		return address.Prefix(address.BitLen()) // of an address with a zone, none
+		return address.Prefix(address.BitLen())
 	}
 	prefix, err := netip.ParsePrefix(text)
 	switch {

@@ -107,6 +107,9 @@ func (i *Issuer) verifyLogin(ctx context.Context, target credential.Target, logi
 	}
 	name, until := KeyID(e.uid), e.at.UTC().Format(time.RFC3339)
 	evidence := credential.Evidence{CheckedAt: e.now}
+	if !e.over() {
+		evidence.Until = e.at
+	}
 	switch {
 	case task.taken && e.over():
 		evidence.Message = fmt.Sprintf("certificates of %s ran out at %s, yet the target still takes one on the task's terms: its clock is behind", name, until)
