@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/onsi/gomega"
 	"sigs.k8s.io/yaml"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
@@ -316,11 +317,8 @@ func TestLIFE1_TheDeadlineEndsAnIdlePsqlAndRefusesTheNext(t *testing.T) {
 		t.Errorf("the session ended %v after the deadline", late)
 	}
 	const backends = `SELECT count(*)::text FROM pg_stat_activity WHERE usename = 'sp_task'`
-	for left := "?"; left != "0"; time.Sleep(10 * time.Millisecond) {
-		if left = tr.target.QueryString(t, "postgres", backends); time.Since(deadline) > 10*time.Second {
-			t.Fatalf("%s backends of the task are left on the target", left)
-		}
-	}
+	gomega.NewWithT(t).Eventually(func() string { return tr.target.QueryString(t, "postgres", backends) }, "10s", "10ms").
+		Should(gomega.Equal("0"), "backends of the task are left on the target")
 	if err := errors.Join(stdin.Close(), ignoreExit(command.Wait())); err != nil {
 		t.Error(err)
 	}
@@ -333,13 +331,10 @@ func TestLIFE1_TheDeadlineEndsAnIdlePsqlAndRefusesTheNext(t *testing.T) {
 // awaitEnd waits until the one recording has its end.
 func (tr *trial) awaitEnd(t *testing.T) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	gomega.NewWithT(t).Eventually(func() bool {
 		events, _ := tr.recordings(t)
-		if slices.ContainsFunc(events, func(event record.Event) bool { return event.End != nil }) {
-			return
-		}
-	}
-	t.Fatal("the session does not end")
+		return slices.ContainsFunc(events, func(event record.Event) bool { return event.End != nil })
+	}, "20s", "10ms").Should(gomega.BeTrue(), "the session does not end")
 }
 
 func ignoreExit(err error) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
+	"github.com/onsi/gomega"
 
 	"github.com/sallyport/sallyport/internal/control"
 	"github.com/sallyport/sallyport/internal/grant"
@@ -151,9 +152,5 @@ func TestFlagsThatContradictEachOtherAreRefused(t *testing.T) {
 
 func await(t *testing.T, held func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !held(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it does not come true")
-		}
-	}
+	gomega.NewWithT(t).Eventually(held, "10s", "1ms").Should(gomega.BeTrue())
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"filippo.io/age"
+	"github.com/onsi/gomega"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/control"
@@ -348,9 +349,5 @@ func incompressible(t *testing.T, size int) []byte {
 
 func await(t *testing.T, held func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !held(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it does not come true")
-		}
-	}
+	gomega.NewWithT(t).Eventually(held, "10s", "1ms").Should(gomega.BeTrue())
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
+	"github.com/onsi/gomega"
 
 	"github.com/sallyport/sallyport/proxy/server"
 	"github.com/sallyport/sallyport/proxy/session"
@@ -191,12 +192,7 @@ func TestConnectionsThatDoNotAuthenticateAreBounded(t *testing.T) {
 
 func awaitSessions(t *testing.T, task *sessiontest.Task, n int) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if len(task.Recordings.Sessions()) == n {
-			return
-		}
-	}
-	t.Fatalf("%d sessions did not begin", n)
+	gomega.NewWithT(t).Eventually(task.Recordings.Sessions, "10s", "1ms").Should(gomega.HaveLen(n))
 }
 
 func TestHealthAnswersTheKubeletAndNothingElse(t *testing.T) {
