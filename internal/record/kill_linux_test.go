@@ -8,18 +8,15 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sallyport/sallyport/internal/nstest"
 	"github.com/sallyport/sallyport/internal/record"
 )
 
-const (
-	victimEnv = "SALLYPORT_RECORD_VICTIM"
-	mountEnv  = "SALLYPORT_RECORD_MOUNT"
-)
+const victimEnv = "SALLYPORT_RECORD_VICTIM"
 
 // TestREC1_WhatAppendTookSurvivesTheKill runs itself as a process that records and says
 // so, and kills it without a warning.
@@ -82,34 +79,11 @@ func victim(t *testing.T, spool string) {
 // TestREC1_AFullVolumeIsAnErrorNotASignal runs itself where there is a filesystem of
 // 1 MiB: who writes to a mapping without blocks dies of SIGBUS.
 func TestREC1_AFullVolumeIsAnErrorNotASignal(t *testing.T) {
-	if folder := os.Getenv(mountEnv); folder != "" {
-		overfill(t, folder)
-		return
-	}
-	t.Parallel()
-	inside := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
-	inside.Env = append(os.Environ(), mountEnv+"="+t.TempDir())
-	inside.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
-	}
-	output, err := inside.CombinedOutput()
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSPC) {
-		if os.Getenv("SALLYPORT_ALLOW_MISSING") == "1" {
-			t.Skipf("this kernel gives no user namespaces: %v", err)
-		}
-		t.Fatalf("this test needs a user namespace (sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces): %v", err)
-	}
-	if err != nil {
-		t.Errorf("%v\n%s", err, output)
-	}
+	nstest.Small(t, 1<<20, overfill)
 }
 
 func overfill(t *testing.T, folder string) {
-	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, "size=1m"); err != nil {
-		t.Fatal(fmt.Errorf("mount: %w", err))
-	}
+	t.Helper()
 	for _, written := range []bool{false, true} {
 		options := record.Options{Start: start, Spool: folder + "/" + strconv.FormatBool(written)}
 		if written {

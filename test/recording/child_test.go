@@ -76,6 +76,8 @@ type told struct {
 	Early string `json:"early,omitempty"`
 	// Struck says that the fault has struck.
 	Struck bool `json:"struck,omitempty"`
+	// Missing is what this machine does not give.
+	Missing string `json:"missing,omitempty"`
 }
 
 func tell(line told) {

@@ -1,31 +1,25 @@
 package recording
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/grant"
+	"github.com/sallyport/sallyport/internal/nstest"
 	"github.com/sallyport/sallyport/internal/record/store"
 )
 
-// apart is a process in a mount namespace of its own, where nobody need be root.
-func apart() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{
-		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
-	}
-}
-
+// mountSmall is where the proxy writes, in a process that is apart.
 func mountSmall(s setup) error {
-	if err := unix.Mount("tmpfs", s.Parent, "tmpfs", 0, fmt.Sprintf("size=%d", s.MountBytes)); err != nil {
-		return fmt.Errorf("mount a small file system: %w", err)
+	if err := nstest.Mount(s.Parent, s.MountBytes); err != nil {
+		if errors.Is(err, nstest.ErrMissing) {
+			tell(told{Missing: err.Error()})
+		}
+		return err
 	}
 	for _, made := range []string{s.Directory, s.Spool} {
 		if err := os.Mkdir(made, 0o750); err != nil {
@@ -33,15 +27,6 @@ func mountSmall(s setup) error {
 		}
 	}
 	return nil
-}
-
-// missing fails, or skips where that is allowed, a test that this machine cannot run.
-func missing(t *testing.T, err error) {
-	t.Helper()
-	if os.Getenv("SALLYPORT_ALLOW_MISSING") == "1" {
-		t.Skip("this kernel gives no user and mount namespaces: ", err)
-	}
-	t.Fatalf("%v (a full volume needs user namespaces: sysctl kernel.unprivileged_userns_clone)", err)
 }
 
 // TestREC1_AFullVolumeEndsTheSession fills the volume, or the spool, with what the session

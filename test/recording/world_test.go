@@ -28,6 +28,7 @@ import (
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/grant"
+	"github.com/sallyport/sallyport/internal/nstest"
 	"github.com/sallyport/sallyport/internal/pgtest"
 	"github.com/sallyport/sallyport/internal/record"
 	"github.com/sallyport/sallyport/internal/record/store"
@@ -101,6 +102,8 @@ type proxy struct {
 
 	mu   sync.Mutex
 	said []told
+	// news is closed when it says something more.
+	news chan struct{}
 }
 
 var marks atomic.Int64
@@ -138,7 +141,7 @@ func newSetup(t *testing.T, how grant.Recording) setup {
 
 func start(t *testing.T, s setup) *proxy {
 	t.Helper()
-	p := &proxy{setup: s, mark: fmt.Sprintf("rec1_%d_", marks.Add(1)), exited: make(chan struct{})}
+	p := &proxy{setup: s, mark: fmt.Sprintf("rec1_%d_", marks.Add(1)), exited: make(chan struct{}), news: make(chan struct{})}
 	encoded, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
@@ -148,14 +151,17 @@ func start(t *testing.T, s setup) *proxy {
 	p.process.Stderr = os.Stderr
 	p.process.SysProcAttr = &syscall.SysProcAttr{}
 	if s.MountBytes > 0 {
-		p.process.SysProcAttr = apart()
+		p.process.SysProcAttr = nstest.Apart()
 	}
 	out, err := p.process.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := p.process.Start(); err != nil {
-		missing(t, err)
+		if s.MountBytes > 0 {
+			err = nstest.Explain(err)
+		}
+		nstest.Need(t, err)
 	}
 	address := make(chan string, 1)
 	go func() {
@@ -170,6 +176,8 @@ func start(t *testing.T, s setup) *proxy {
 			}
 			p.mu.Lock()
 			p.said = append(p.said, line)
+			close(p.news)
+			p.news = make(chan struct{})
 			p.mu.Unlock()
 		}
 		_ = p.process.Wait()
@@ -178,7 +186,10 @@ func start(t *testing.T, s setup) *proxy {
 	select {
 	case p.address = <-address:
 	case <-p.exited:
-		missing(t, errors.New("the proxy did not start"))
+		if line, ok := p.heard(func(line told) bool { return line.Missing != "" }); ok {
+			nstest.Need(t, fmt.Errorf("%w: %s", nstest.ErrMissing, line.Missing))
+		}
+		t.Fatal("the proxy did not start")
 	case <-time.After(20 * time.Second):
 		t.Fatal("the proxy does not start")
 	}
@@ -204,12 +215,22 @@ func (p *proxy) heard(what func(told) bool) (told, bool) {
 
 func (p *proxy) await(t *testing.T, within time.Duration, what string, held func(told) bool) {
 	t.Helper()
-	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	for {
+		p.mu.Lock()
+		news := p.news
+		p.mu.Unlock()
 		if _, ok := p.heard(held); ok {
 			return
 		}
+		select {
+		case <-news:
+		case <-deadline.C:
+			t.Errorf("within %v: %s", within, what)
+			return
+		}
 	}
-	t.Errorf("within %v: %s", within, what)
 }
 
 func (p *proxy) connect(ctx context.Context, t *testing.T) (*pgx.Conn, error) {
