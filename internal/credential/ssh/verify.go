@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,9 +18,11 @@ const inFlight = 10 * time.Second
 // freshLifetime of the certificates that are only asked about.
 const freshLifetime = time.Minute
 
-// Verify shows that no certificate of the request is good any longer: for each of its
-// logins the target refuses one on the task's terms, and takes a fresh one of the same
-// authority, so that it is the end, or a list of revoked keys, that it refuses.
+// Verify shows that no certificate of the request is good any longer: the target refuses
+// one on the task's terms, and takes a fresh one of the same authority, so that it is
+// the end that it refuses. Before that end, a list of revoked keys shows it: then for
+// each login, since sshd may have another list for another (Match User). Each login costs
+// a connection, which OpenSSH 9.8 and newer count (PerSourcePenalties).
 func (i *Issuer) Verify(ctx context.Context, target credential.Target, request credential.Request) (credential.Evidence, error) {
 	none := credential.Evidence{}
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
@@ -40,11 +43,15 @@ func (i *Issuer) Verify(ctx context.Context, target credential.Target, request c
 	var evidence credential.Evidence
 	for _, login := range logins {
 		evidence, err = i.verifyLogin(ctx, target, login, e)
-		if err != nil || !evidence.Absent {
+		switch {
+		case e.over() && errors.Is(err, credential.ErrAdministrator):
+			// Another login may show it: a server checks the end alike for all.
+			continue
+		case e.over(), err != nil, !evidence.Absent:
 			return evidence, err
 		}
 	}
-	return evidence, nil
+	return evidence, err
 }
 
 // end is when the last certificate of a request runs out.
@@ -110,6 +117,9 @@ func (i *Issuer) verifyLogin(ctx context.Context, target credential.Target, logi
 	if !e.over() {
 		evidence.Until = e.at
 	}
+	if !e.over() {
+		evidence.Until = e.at
+	}
 	switch {
 	case task.taken && e.over():
 		evidence.Message = fmt.Sprintf("certificates of %s ran out at %s, yet the target still takes one on the task's terms: its clock is behind", name, until)
@@ -121,7 +131,7 @@ func (i *Issuer) verifyLogin(ctx context.Context, target credential.Target, logi
 	case !ending.taken:
 		evidence.Message = fmt.Sprintf("certificates of %s are good until %s at most; the target refuses them already, for its clock is ahead", name, until)
 	default:
-		evidence.Absent = true
+		evidence.Absent, evidence.Until = true, time.Time{}
 		evidence.Message = fmt.Sprintf("certificates of %s are revoked; the target refuses one on the task's terms, and takes others of its authority", name)
 	}
 	return evidence, nil

@@ -28,6 +28,9 @@ func verify(t *testing.T, issuer *Issuer, target credential.Target, request cred
 	if evidence.Absent != absent || evidence.Standing || !strings.Contains(evidence.Message, want) || evidence.CheckedAt.IsZero() {
 		t.Errorf("evidence %+v, want absent %v and %q", evidence, absent, want)
 	}
+	if waits := !evidence.Until.IsZero(); waits == absent && want != "its clock is behind" || waits && evidence.Until.Before(evidence.CheckedAt) {
+		t.Errorf("until %v, checked at %v, absent %v", evidence.Until, evidence.CheckedAt, absent)
+	}
 	if strings.ContainsAny(evidence.Message, "\n\r") || len(evidence.Message) > 512 {
 		t.Errorf("the message is not one line: %q", evidence.Message)
 	}
@@ -124,6 +127,32 @@ func TestLIFE2_WithAListOfRevokedKeysCertificatesAreAbsentAtOnce(t *testing.T) {
 	}
 }
 
+// revoked gives the server a list that has the task's certificates.
+func revoked(t *testing.T, server *sshtest.Server, issuer *Issuer, target credential.Target) {
+	t.Helper()
+	authority, err := issuer.Authority(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := krl.New("", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(list.RevokeSerial(authority, Serial(taskUID)), server.SetRevokedKeys(list.Marshal())); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A server may have another list for another login.
+func TestLIFE2_BeforeTheEndEachLoginMustBeRevoked(t *testing.T) {
+	t.Parallel()
+	issuer := newIssuer(t, 0)
+	server, target := startTrusting(t, issuer, "Match User audit", "RevokedKeys /dev/null")
+	revoked(t, server, issuer, target)
+	verify(t, issuer, target, over(0, "deploy"), true, "are revoked")
+	verify(t, issuer, target, over(0, "deploy", "audit"), false, "the target still takes one")
+}
+
 func TestLIFE2_ATargetThatShowsNothingIsNoEvidence(t *testing.T) {
 	t.Parallel()
 	issuer := newIssuer(t, 0)
@@ -135,7 +164,11 @@ func TestLIFE2_ATargetThatShowsNothingIsNoEvidence(t *testing.T) {
 			t.Errorf("%s: evidence %+v, error %v, want %v that says %q", name, evidence, err, about, want)
 		}
 	}
-	fails("one login is not let in", target, over(time.Hour, "deploy", "audit"), credential.ErrAdministrator, "AllowUsers")
+	fails("the login is not let in", target, over(time.Hour, "audit"), credential.ErrAdministrator, "AllowUsers")
+	verify(t, issuer, target, over(time.Hour, "audit", "deploy"), true, "ran out at")
+	revoked(t, server, issuer, target)
+	verify(t, issuer, target, over(0, "deploy"), true, "are revoked")
+	fails("one of its logins is not let in, before the end", target, over(0, "deploy", "audit"), credential.ErrAdministrator, "AllowUsers")
 	if err := server.SetCAKeys(newSigner(t).PublicKey()); err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,7 @@ import (
 	"github.com/sallyport/sallyport/internal/grant"
 )
 
-// Prober looks at a target of the protocol: it is the same question for both types
-// of credential.
+// Prober looks at a target of the protocol: its issuer knows how.
 type Prober interface {
 	Probe(ctx context.Context, target credential.Target) (credential.Findings, error)
 }
@@ -42,19 +41,39 @@ func (i *Issuer) Login(target credential.Target, _ credential.Request) (credenti
 	return credential.Login{
 		User: target.Admin.Username, Password: grant.Secret(target.Admin.Password),
 		ClientCertificate: grant.Secret(target.Admin.ClientCertificate), ClientKey: grant.Secret(target.Admin.ClientKey),
+		PrivateKey: grant.Secret(target.Admin.SSHPrivateKey),
 	}, nil
 }
 
 // Issue makes nothing. That the credential ends in time is the proxy's doing alone.
 func (i *Issuer) Issue(_ context.Context, target credential.Target, request credential.Request) (v1alpha1.IssuedCredential, error) {
-	grant := request.Grant.Postgres
-	if target.Spec.Postgres == nil || grant == nil || !slices.Contains(target.Spec.Postgres.Databases, grant.Database) {
-		return v1alpha1.IssuedCredential{}, fmt.Errorf("%w: AccessTarget %s does not offer its database", credential.ErrGrant, target.Name)
+	if err := fits(target, request.Grant); err != nil {
+		return v1alpha1.IssuedCredential{}, err
 	}
 	issued := i.Name(target, request.UID)
 	until := metav1.NewTime(request.ValidUntil)
 	issued.Generation, issued.ValidUntil = request.Generation, &until
 	return issued, nil
+}
+
+// fits says why a grant is for what the target does not offer: nothing on the target
+// itself would keep a standing login from it.
+func fits(target credential.Target, grant v1alpha1.Grant) error {
+	postgres, ssh := target.Spec.Postgres, target.Spec.SSH
+	switch {
+	case postgres != nil && grant.Postgres != nil && slices.Contains(postgres.Databases, grant.Postgres.Database):
+		return nil
+	case postgres != nil:
+		return fmt.Errorf("%w: AccessTarget %s does not offer its database", credential.ErrGrant, target.Name)
+	case ssh == nil || grant.SSH == nil || len(grant.SSH.Logins) == 0:
+		return fmt.Errorf("%w: AccessTarget %s is not of its protocol", credential.ErrGrant, target.Name)
+	}
+	for _, login := range grant.SSH.Logins {
+		if !slices.Contains(ssh.Logins, login) {
+			return fmt.Errorf("%w: AccessTarget %s does not offer login %.40q", credential.ErrGrant, target.Name, login)
+		}
+	}
+	return nil
 }
 
 // Revoke has nothing to end: the sessions end with the proxy.

@@ -102,3 +102,38 @@ func TestItsTargetIsProbedAsTheProtocolProbesIt(t *testing.T) {
 		t.Errorf("asked %q, found %+v, error %v", p.asked, findings, err)
 	}
 }
+
+var bastion = credential.Target{
+	Name: "bastion", Namespace: "payments",
+	Spec:  v1alpha1.AccessTargetSpec{SSH: &v1alpha1.SSHTarget{Logins: []string{"deploy", "audit"}, Credential: v1alpha1.CredentialStatic}},
+	Admin: credential.Admin{Username: "deploy", SSHPrivateKey: []byte("hunter2")},
+}
+
+func TestAStandingKeyIsHandedOutForLoginsThatTheTargetOffers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		grant v1alpha1.Grant
+		want  error
+	}{
+		"one":                 {v1alpha1.Grant{SSH: &v1alpha1.SSHGrant{Logins: []string{"deploy"}}}, nil},
+		"both":                {v1alpha1.Grant{SSH: &v1alpha1.SSHGrant{Logins: []string{"deploy", "audit"}}}, nil},
+		"one and another":     {v1alpha1.Grant{SSH: &v1alpha1.SSHGrant{Logins: []string{"deploy", "root"}}}, credential.ErrGrant},
+		"none":                {v1alpha1.Grant{SSH: &v1alpha1.SSHGrant{}}, credential.ErrGrant},
+		"of another protocol": {v1alpha1.Grant{Postgres: &v1alpha1.PostgresGrant{Database: "orders"}}, credential.ErrGrant},
+	} {
+		if _, err := newIssuer(nil).Issue(t.Context(), bastion, credential.Request{UID: "u-1", Grant: test.grant}); !errors.Is(err, test.want) {
+			t.Errorf("%s: error %v, want %v", name, err, test.want)
+		}
+	}
+	login, err := newIssuer(nil).Login(bastion, credential.Request{})
+	if diff := cmp.Diff(credential.Login{User: "deploy", PrivateKey: "hunter2"}, login); err != nil || diff != "" {
+		t.Errorf("error %v, login (-want +got):\n%s", err, diff)
+	}
+	if printed := fmt.Sprintf("%v %+v %#v %v %+v %#v", login, login, login, bastion.Admin, bastion, bastion); strings.Contains(printed, "hunter2") {
+		t.Errorf("printed, it shows the secret: %s", printed)
+	}
+	evidence, err := newIssuer(nil).Verify(t.Context(), bastion, credential.Request{})
+	if err != nil || !evidence.Standing || evidence.Absent {
+		t.Errorf("evidence %+v, error %v", evidence, err)
+	}
+}
