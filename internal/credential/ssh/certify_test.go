@@ -19,7 +19,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func noonIssuer(t testing.TB) *Issuer {
 	issuer := newIssuer(t, 0)
-	issuer.Options.Now = func() time.Time { return noon }
+	issuer.Now = func() time.Time { return noon }
 	return issuer
 }
 
@@ -157,7 +157,7 @@ func TestSSH2_WhatIsNoPlainStrongKeyIsNotCertified(t *testing.T) {
 
 type dsaKey struct{ ssh.PublicKey }
 
-func (dsaKey) Type() string { return ssh.InsecureKeyAlgoDSA }
+func (dsaKey) Type() string { return "ssh-dss" }
 
 func TestSSH2_EachTargetHasItsOwnAuthority(t *testing.T) {
 	t.Parallel()
@@ -182,10 +182,10 @@ func TestSSH2_EachTargetHasItsOwnAuthority(t *testing.T) {
 	note("another host", issuer, func(target *credential.Target) { target.Spec.SSH.Host = "127.0.0.2" })
 	note("another port", issuer, func(target *credential.Target) { target.Spec.SSH.Port = 2222 })
 	other := newIssuer(t, 0)
-	other.Options.Installation = "ffffffff"
+	other.Installation = "ffffffff"
 	note("another installation", other, func(*credential.Target) {})
 	third := newIssuer(t, 0)
-	third.Options.Master = append([]byte{1}, third.Master[1:]...)
+	third.Master = append([]byte{1}, third.Master[1:]...)
 	note("another master key", third, func(*credential.Target) {})
 
 	again, err := newIssuer(t, time.Hour).Authority(targetAt(22, newSigner(t).PublicKey()))
