@@ -64,8 +64,13 @@ func run(ctx context.Context, o options, log logr.Logger) error {
 		defer func() { _ = health.Close() }()
 	}
 
-	status := newStatus(source, listener.Addr())
-	task, err := session.NewTask(session.Options{
+	var task *session.Task
+	ready := hasCertificate(source)
+	if spoken.engine.Protocol() == standalone.SSH {
+		ready = func() bool { return task.State().HostKey != "" }
+	}
+	status := newStatus(source, ready, listener.Addr())
+	task, err = session.NewTask(session.Options{
 		Protocol: spoken.engine.Protocol(), Recorder: recordings, Dial: spoken.dial,
 		Certificate: source.Certificate, Authenticate: authenticate(source), Hold: holder(source),
 		Report: status.sessions, LastContact: source.LastContact, Now: time.Now, Log: log.WithName("session"),

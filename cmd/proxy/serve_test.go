@@ -93,7 +93,7 @@ func TestTheManagerHearsTheLastHeadsBeforeItHearsThatTheProxyKnowsOfTheEnd(t *te
 		t.Fatal(err)
 	}
 	m := &manager{states: make(chan grant.State), ended: make(chan control.Report, 1)}
-	status := newStatus(m, listener.Addr())
+	status := newStatus(m, hasCertificate(m), listener.Addr())
 	task := sessiontest.New(t, nil, func(o *session.Options) { o.Report = status.sessions })
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)

@@ -10,34 +10,38 @@ import (
 	"github.com/sallyport/sallyport/proxy/session"
 )
 
-// certificateEvery is how often status looks whether there is a certificate.
-const certificateEvery = 50 * time.Millisecond
+// readyEvery is how often status looks whether clients can be served.
+const readyEvery = 50 * time.Millisecond
 
 // status joins what the parts of the proxy report into one report.
 type status struct {
 	source control.Source
+	// ready says whether a client could be served.
+	ready func() bool
 
 	mu     sync.Mutex
 	report control.Report
 }
 
-func newStatus(source control.Source, listening net.Addr) *status {
-	s := &status{source: source}
+func newStatus(source control.Source, ready func() bool, listening net.Addr) *status {
+	s := &status{source: source, ready: ready}
 	if tcp, ok := listening.(*net.TCPAddr); ok {
 		s.report.Port = int32(tcp.Port)
 	}
 	return s
 }
 
-// ready says whether a client could be served.
-func (s *status) ready() bool {
-	certificate, err := s.source.Certificate(nil)
-	return err == nil && certificate != nil
+// hasCertificate says whether a client could be served that speaks TLS.
+func hasCertificate(source control.Source) func() bool {
+	return func() bool {
+		certificate, err := source.Certificate(nil)
+		return err == nil && certificate != nil
+	}
 }
 
 // watch reports once the proxy is ready.
 func (s *status) watch(ctx context.Context) {
-	again := time.NewTicker(certificateEvery)
+	again := time.NewTicker(readyEvery)
 	defer again.Stop()
 	for !s.ready() {
 		select {
