@@ -37,16 +37,24 @@ var settings = Settings{
 	ControlServerName: "sallyport-control.sallyport-system.svc", ControlCA: "PEM", APIServerAddress: "10.96.0.1:443",
 }
 
+var (
+	database = Upstream{Protocol: v1alpha1.ProtocolPostgres, Addresses: []string{"192.0.2.10", "2001:db8::1"}, Port: 5432}
+	host     = Upstream{Protocol: v1alpha1.ProtocolSSH, Addresses: []string{"192.0.2.10"}, Port: 22}
+)
+
 // archive is a bucket.
 var archive = Store{Egress: []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32")}, Port: 9000}
 
 func TestEachObjectIsAsItsGoldenFile(t *testing.T) {
 	t.Parallel()
 	for name, object := range map[string]client.Object{
-		"pod": Pod(request(), settings, Store{}, 4230), "pod-bucket": Pod(request(), settings, archive, 4230), "service": Service(request()), "serviceaccount": ServiceAccount(request()),
-		"networkpolicy":        NetworkPolicy(request(), Upstream{Addresses: []string{"192.0.2.10", "2001:db8::1"}, Port: 5432}, Store{}),
+		"pod": Pod(request(), database, settings, Store{}, 4230), "pod-bucket": Pod(request(), database, settings, archive, 4230), "service": Service(request(), database), "serviceaccount": ServiceAccount(request()),
+		"networkpolicy":        NetworkPolicy(request(), database, Store{}),
 		"networkpolicy-bucket": NetworkPolicy(request(), Upstream{Addresses: []string{"192.0.2.10"}, Port: 5432}, archive),
 		"removal":              Removal(string(request().UID), metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "recordings-1", UID: "c1"}, settings),
+		"pod-ssh":              Pod(request(), host, settings, Store{}, 4230),
+		"service-ssh":          Service(request(), host),
+		"networkpolicy-ssh":    NetworkPolicy(request(), host, Store{}),
 		"role":                 Role(request()), "rolebinding": RoleBinding(request()),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,7 +88,7 @@ func TestAProxyMeetsTheRestrictedPodSecurityStandard(t *testing.T) {
 	}
 	restricted := psaapi.LevelVersion{Level: psaapi.LevelRestricted, Version: psaapi.LatestVersion()}
 	for _, pod := range []*corev1.Pod{
-		Pod(request(), settings, Store{}, 60), Pod(request(), settings, archive, 60), Removal("1", metav1.OwnerReference{}, settings),
+		Pod(request(), database, settings, Store{}, 60), Pod(request(), database, settings, archive, 60), Removal("1", metav1.OwnerReference{}, settings),
 	} {
 		result := psapolicy.AggregateCheckResults(evaluator.EvaluatePod(restricted, &pod.ObjectMeta, &pod.Spec))
 		if !result.Allowed {
@@ -101,7 +109,7 @@ func TestOP1_WhatARequesterWritesReachesNoFieldButLabels(t *testing.T) {
 	hostile.Spec.Target, hostile.Spec.Policy, hostile.Spec.Reason = marker, marker, marker
 	hostile.Spec.ClientKeys = []string{marker}
 	for _, object := range []client.Object{
-		Pod(hostile, settings, Store{}, 60), Service(hostile), ServiceAccount(hostile), Role(hostile), RoleBinding(hostile),
+		Pod(hostile, database, settings, Store{}, 60), Service(hostile, database), ServiceAccount(hostile), Role(hostile), RoleBinding(hostile),
 		NetworkPolicy(hostile, Upstream{}, archive),
 	} {
 		text, err := yaml.Marshal(object)
@@ -152,8 +160,8 @@ func TestOP1_APodMountsItsOwnTasksRecordingsAndNoPodOfABucketMountsAny(t *testin
 		pod  *corev1.Pod
 		want bool
 	}{
-		"on the volume": {Pod(request(), settings, Store{}, 60), true},
-		"in a bucket":   {Pod(request(), settings, archive, 60), false},
+		"on the volume": {Pod(request(), database, settings, Store{}, 60), true},
+		"in a bucket":   {Pod(request(), database, settings, archive, 60), false},
 		"a removal":     {Removal(uid, metav1.OwnerReference{}, settings), true},
 	} {
 		mounts := false

@@ -12,15 +12,16 @@ import (
 )
 
 // Service is where clients inside the cluster find the proxy.
-func Service(request *v1alpha1.TaskAccessRequest) *corev1.Service {
+func Service(request *v1alpha1.TaskAccessRequest, upstream Upstream) *corev1.Service {
+	port := ListenPort(upstream.Protocol)
 	return &corev1.Service{
 		ObjectMeta: meta(request),
 		Spec: corev1.ServiceSpec{
 			Type:     corev1.ServiceTypeClusterIP,
 			Selector: map[string]string{v1alpha1.LabelRequestUID: string(request.UID)},
 			Ports: []corev1.ServicePort{{
-				Name: "postgres", Port: PostgresPort, Protocol: corev1.ProtocolTCP,
-				TargetPort: intstr.FromInt32(PostgresPort),
+				Name: upstream.Protocol, Port: port, Protocol: corev1.ProtocolTCP,
+				TargetPort: intstr.FromInt32(port),
 			}},
 		},
 	}
@@ -36,7 +37,7 @@ func NetworkPolicy(request *v1alpha1.TaskAccessRequest, upstream Upstream, store
 			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress},
 			Ingress: []networkingv1.NetworkPolicyIngressRule{{
 				From:  []networkingv1.NetworkPolicyPeer{namespacePeer(request.Namespace, nil)},
-				Ports: tcp(PostgresPort),
+				Ports: tcp(ListenPort(upstream.Protocol)),
 			}},
 			Egress: []networkingv1.NetworkPolicyEgressRule{
 				{To: addressPeers(upstream.Addresses), Ports: tcp(upstream.Port)},

@@ -24,7 +24,7 @@ const (
 // Pod is the proxy of one task: restricted Pod Security, no API token but the one
 // for the control channel, its own sub-path of the recordings if they go to the volume,
 // no DNS. It holds no credential; deadlineSeconds ends it even if the manager never does.
-func Pod(request *v1alpha1.TaskAccessRequest, settings Settings, store Store, deadlineSeconds int64) *corev1.Pod {
+func Pod(request *v1alpha1.TaskAccessRequest, upstream Upstream, settings Settings, store Store, deadlineSeconds int64) *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: meta(request),
 		Spec: corev1.PodSpec{
@@ -38,7 +38,7 @@ func Pod(request *v1alpha1.TaskAccessRequest, settings Settings, store Store, de
 			DNSPolicy:       corev1.DNSNone,
 			DNSConfig:       &corev1.PodDNSConfig{Nameservers: []string{"127.0.0.1"}},
 			SecurityContext: podSecurity(),
-			Containers:      []corev1.Container{container(request, settings, store)},
+			Containers:      []corev1.Container{container(request, upstream.Protocol, settings, store)},
 			Volumes:         volumes(settings, store),
 		},
 	}
@@ -66,12 +66,13 @@ func containerSecurity() *corev1.SecurityContext {
 	}
 }
 
-func container(request *v1alpha1.TaskAccessRequest, settings Settings, store Store) corev1.Container {
+func container(request *v1alpha1.TaskAccessRequest, protocol string, settings Settings, store Store) corev1.Container {
 	c := corev1.Container{
 		Name:  "proxy",
 		Image: settings.Image,
 		Args: []string{
-			fmt.Sprintf("--listen=:%d", PostgresPort),
+			"--protocol=" + protocol,
+			fmt.Sprintf("--listen=:%d", ListenPort(protocol)),
 			fmt.Sprintf("--health-listen=:%d", HealthPort),
 			"--control-address=" + settings.ControlAddress,
 			"--control-server-name=" + settings.ControlServerName,
@@ -81,7 +82,7 @@ func container(request *v1alpha1.TaskAccessRequest, settings Settings, store Sto
 		},
 		Env: []corev1.EnvVar{{Name: "SALLYPORT_CONTROL_CA", Value: settings.ControlCA}},
 		Ports: []corev1.ContainerPort{
-			{Name: "postgres", ContainerPort: PostgresPort, Protocol: corev1.ProtocolTCP},
+			{Name: protocol, ContainerPort: ListenPort(protocol), Protocol: corev1.ProtocolTCP},
 		},
 		Resources:       resources(),
 		SecurityContext: containerSecurity(),

@@ -5,12 +5,16 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
 )
 
 // Ports of a proxy pod.
 const (
-	// PostgresPort is where a proxy listens for Postgres clients, on pod and service.
+	// PostgresPort and SSHPort are where a proxy listens for clients, on pod and service;
+	// no proxy may bind what is below 1024.
 	PostgresPort int32 = 5432
+	SSHPort      int32 = 2222
 	// HealthPort answers the kubelet's probes, and nothing else.
 	HealthPort int32 = 8081
 	// ControlPort is where the manager serves the control channel.
@@ -32,10 +36,21 @@ type Settings struct {
 	APIServerAddress string
 }
 
-// Upstream is where a proxy may connect to, beside the manager and the store.
+// Upstream is a task's target: what is spoken with it, and so with clients, and where a
+// proxy may connect to, beside the manager and the store.
 type Upstream struct {
+	// Protocol is v1alpha1.ProtocolPostgres or v1alpha1.ProtocolSSH.
+	Protocol  string
 	Addresses []string
 	Port      int32
+}
+
+// ListenPort is where a proxy listens for clients of a protocol.
+func ListenPort(protocol string) int32 {
+	if protocol == v1alpha1.ProtocolSSH {
+		return SSHPort
+	}
+	return PostgresPort
 }
 
 // Store is where a task's recordings go: the zero value is the volume, which the pod

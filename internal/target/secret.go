@@ -1,10 +1,7 @@
 package target
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,29 +19,38 @@ const (
 	KeyCA   = "ca.crt"
 	// KeyTLSMode is VerifyFull when absent.
 	KeyTLSMode = "tls-mode"
-	// KeyCredential is EphemeralRole when absent.
+	// KeyCredential is EphemeralRole when absent, of an SSH server Certificate.
 	KeyCredential = "credential"
-	// KeyDatabases are those that tasks may be given, one a line, of what the
-	// AccessTarget lists; all of that when absent. It bounds what is granted and never
-	// what is taken away: a teardown does not depend on it.
+	// KeyHostKeys and KeyHostAuthorities are the AccessTarget's of an SSH server, one a
+	// line, in any order; a line may have a comment behind its key.
+	KeyHostKeys        = "host-keys"
+	KeyHostAuthorities = "host-authorities"
+	// KeyDatabases, and KeyLogins of an SSH server, are those that tasks may be given, one a line, of what the
+	// AccessTarget lists; all of that when absent, with a standing SSH key the logins
+	// that are KeyUsername.
 	KeyDatabases = "databases"
+	KeyLogins    = "logins"
 
 	KeyUsername          = "username"
 	KeyPassword          = "password"
 	KeyClientCertificate = "tls.crt"
 	KeyClientKey         = "tls.key"
+	// KeySSHPrivateKey is PEM, and named as in a Secret of type kubernetes.io/ssh-auth.
+	KeySSHPrivateKey = corev1.SSHAuthPrivateKey
 	// KeyDatabase is the administrator's first database, `postgres` when absent.
 	KeyDatabase = "database"
 )
 
+// value is a line of the Secret: files made by hand end in a newline.
+func value(secret *corev1.Secret, key string) string {
+	return strings.TrimRight(string(secret.Data[key]), "\r\n")
+}
+
 // pinned compares Secret and AccessTarget, and only then reads the login.
 func pinned(target *v1alpha1.AccessTarget, secret *corev1.Secret) (credential.Admin, error) {
-	// Files made by hand end in a newline.
-	value := func(key string) string { return strings.TrimRight(string(secret.Data[key]), "\r\n") }
 	var differ []string
 	for _, pin := range pinsOf(target) {
-		got := cmp.Or(value(pin.key), pin.absent)
-		if strings.TrimSpace(got) != strings.TrimSpace(pin.want) {
+		if !pin.holds(secret) {
 			differ = append(differ, pin.key)
 		}
 	}
@@ -54,69 +60,31 @@ func pinned(target *v1alpha1.AccessTarget, secret *corev1.Secret) (credential.Ad
 			"Secret %s does not pin this server: %s differs from the AccessTarget's; correct the one that is wrong, for the Secret: %s",
 			name, strings.Join(differ, ", "), createCommand(target))}
 	}
-	admin := credential.Admin{
-		Username: value(KeyUsername), Password: value(KeyPassword),
-		ClientCertificate: secret.Data[KeyClientCertificate], ClientKey: secret.Data[KeyClientKey],
-		Database: value(KeyDatabase),
-	}
-	if admin.Username == "" || admin.Password == "" && (len(admin.ClientCertificate) == 0 || len(admin.ClientKey) == 0) {
-		return credential.Admin{}, &Error{v1alpha1.ReasonNoSecret, fmt.Sprintf(
-			"Secret %s holds no login: it needs %s, and %s or both %s and %s", name, KeyUsername, KeyPassword, KeyClientCertificate, KeyClientKey)}
+	admin, missing := loginOf(target.Spec, secret)
+	if missing != "" {
+		return credential.Admin{}, &Error{v1alpha1.ReasonNoSecret, fmt.Sprintf("Secret %s holds no login: it needs %s", name, missing)}
 	}
 	return admin, nil
 }
 
-// offered is the databases of the AccessTarget that its Secret offers.
-func offered(target *v1alpha1.AccessTarget, secret *corev1.Secret) []string {
-	listed := slices.Clone(target.Spec.Postgres.Databases)
-	pinned, ok := secret.Data[KeyDatabases]
-	if !ok {
-		return listed
-	}
-	lines := strings.Split(strings.ReplaceAll(string(pinned), "\r\n", "\n"), "\n")
-	return slices.DeleteFunc(listed, func(database string) bool { return !slices.Contains(lines, database) })
-}
-
-// Withheld is an Error that names the databases that an AccessTarget lists and its
-// Secret does not offer; nil when there are none.
-func Withheld(target *v1alpha1.AccessTarget, resolved credential.Target) error {
-	withheld := slices.DeleteFunc(slices.Clone(target.Spec.Postgres.Databases), func(database string) bool {
-		return slices.Contains(resolved.Spec.Postgres.Databases, database)
-	})
-	if len(withheld) == 0 {
-		return nil
-	}
-	return &Error{v1alpha1.ReasonMismatch, fmt.Sprintf("Secret %s/%s does not offer database %s: take it from the AccessTarget, or have whoever runs the platform add it under key %s",
-		v1alpha1.TargetNamespace, SecretName(target), strings.Join(withheld, ", "), KeyDatabases)}
-}
-
-// pin is a key that must hold what the AccessTarget says; absent stands in for it.
-type pin struct{ key, want, absent string }
-
-func pinsOf(target *v1alpha1.AccessTarget) []pin {
-	spec := target.Spec.Postgres
-	return []pin{
-		{KeyHost, spec.Host, ""},
-		{KeyPort, strconv.Itoa(int(spec.Port)), ""},
-		{KeyCA, spec.TLS.CABundle, ""},
-		{KeyTLSMode, string(cmp.Or(spec.TLS.Mode, v1alpha1.PostgresTLSVerifyFull)), string(v1alpha1.PostgresTLSVerifyFull)},
-		{KeyCredential, string(cmp.Or(spec.Credential, v1alpha1.CredentialEphemeralRole)), string(v1alpha1.CredentialEphemeralRole)},
-	}
-}
-
-// createCommand makes the Secret that fits; secrets come from files, which leave no
-// trace in a shell's history.
-func createCommand(target *v1alpha1.AccessTarget) string {
-	words := []string{"kubectl -n", v1alpha1.TargetNamespace, "create secret generic", SecretName(target)}
-	for _, pin := range pinsOf(target) {
-		switch {
-		case pin.want == pin.absent:
-		case pin.key == KeyCA:
-			words = append(words, "--from-file="+KeyCA+"=ca.crt")
-		default:
-			words = append(words, "--from-literal="+pin.key+"="+pin.want)
+// loginOf reads the login, or says what it needs. A server that takes certificates needs
+// none: the Secret is the platform's consent alone.
+func loginOf(spec v1alpha1.AccessTargetSpec, secret *corev1.Secret) (admin credential.Admin, missing string) {
+	admin = credential.Admin{Username: value(secret, KeyUsername), Password: value(secret, KeyPassword)}
+	switch {
+	case spec.SSH == nil:
+		admin.ClientCertificate, admin.ClientKey = secret.Data[KeyClientCertificate], secret.Data[KeyClientKey]
+		admin.Database = value(secret, KeyDatabase)
+		if admin.Username == "" || admin.Password == "" && (len(admin.ClientCertificate) == 0 || len(admin.ClientKey) == 0) {
+			return credential.Admin{}, fmt.Sprintf("%s, and %s or both %s and %s", KeyUsername, KeyPassword, KeyClientCertificate, KeyClientKey)
+		}
+	case spec.SSH.Credential != v1alpha1.CredentialStatic:
+		return credential.Admin{}, ""
+	default:
+		admin.SSHPrivateKey = secret.Data[KeySSHPrivateKey]
+		if admin.Username == "" || admin.Password == "" && len(admin.SSHPrivateKey) == 0 {
+			return credential.Admin{}, fmt.Sprintf("%s, and %s or %s", KeyUsername, KeySSHPrivateKey, KeyPassword)
 		}
 	}
-	words = append(words, "--from-file="+KeyUsername+"=username", "--from-file="+KeyPassword+"=password")
-	return strings.Join(words, " ")
+	return admin, ""
 }

@@ -54,7 +54,8 @@ func (e *Error) Error() string { return e.Message }
 // name's DNS cannot answer otherwise the second time.
 func (r *Resolver) Resolve(ctx context.Context, target *v1alpha1.AccessTarget) (credential.Target, error) {
 	none := credential.Target{}
-	if target.Spec.Postgres == nil {
+	endpoint, ok := EndpointOf(target.Spec)
+	if !ok {
 		return none, &Error{v1alpha1.ReasonUnsupported, "the target is of no protocol that is served here"}
 	}
 	key := types.NamespacedName{Namespace: v1alpha1.TargetNamespace, Name: SecretName(target)}
@@ -69,12 +70,12 @@ func (r *Resolver) Resolve(ctx context.Context, target *v1alpha1.AccessTarget) (
 	if err != nil {
 		return none, err
 	}
-	addresses, err := r.addresses(ctx, target.Spec.Postgres.Host)
+	addresses, err := r.addresses(ctx, endpoint.Host)
 	if err != nil {
 		return none, err
 	}
 	spec := *target.Spec.DeepCopy()
-	spec.Postgres.Databases = offered(target, secret)
+	listOf(&spec).bound(secret)
 	return credential.Target{
 		Name: target.Name, Namespace: target.Namespace, Spec: spec,
 		Addresses: addresses, Admin: admin,
