@@ -62,7 +62,7 @@ func (s *sessionChannel) readProgram(request *ssh.Request) (action policy.Action
 	if err := read(request.Payload, &asked); err != nil {
 		return action, "", nil, err
 	}
-	action = s.readCommand(asked.Command)
+	action = s.readCommand(asked.Command, s.terminal != nil)
 	return action, asked.Command, ssh.Marshal(&asked), nil
 }
 

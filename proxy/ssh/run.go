@@ -82,9 +82,13 @@ func (r *run) closeTarget() { _ = r.target.Close() }
 
 // relayBytes hands on what nothing but masks looks into: of a shell, or a command.
 func (r *run) relayBytes() error {
+	stdout := r.outlet(r.client)
 	record := func(p []byte) error { return r.session.Stream(r.ctx, r.operation, p) }
 	if r.counted {
-		record = nil
+		record = func(p []byte) error {
+			stdout.Typed(p)
+			return nil
+		}
 	}
 	r.typed.release(r.target, record, func(err error) {
 		if err == nil {
@@ -95,25 +99,23 @@ func (r *run) relayBytes() error {
 	})
 	var outputs sync.WaitGroup
 	var failed error
-	outputs.Go(func() { failed = r.relayOutput(writerFunc(r.writeStderr), r.target.Stderr()) })
-	err := r.relayOutput(r.client, r.target)
+	outputs.Go(func() { failed = r.relayOutput(r.outlet(writerFunc(r.writeStderr)), r.target.Stderr()) })
+	err := r.relayOutput(stdout, r.target)
 	outputs.Wait()
 	r.closeWrite()
 	return errors.Join(err, failed)
 }
 
-// relayOutput hands on what the program says, masked and recorded as the policy wants
-// it, to its end.
-func (r *run) relayOutput(to io.Writer, from io.Reader) error {
-	out := &output{run: r, to: to}
-	masks := r.session.Masks()
-	if out.keep = r.terminal != nil || r.full(); !out.keep && !masks.Detects() {
-		_, err := r.move(out, from, nil)
-		return err
-	}
-	masked := newOutlet(masks, out)
-	_, err := r.move(masked, from, nil)
-	return errors.Join(err, masked.Close(), r.mask(masked.Counts()))
+// outlet masks and records what the program says as the policy wants it, and writes it
+// to to.
+func (r *run) outlet(to io.Writer) outlet {
+	return newOutlet(r.session.Masks(), &output{run: r, to: to, keep: r.terminal != nil || r.full()})
+}
+
+// relayOutput hands on what the program says to its end.
+func (r *run) relayOutput(to outlet, from io.Reader) error {
+	_, err := r.move(to, from, nil)
+	return errors.Join(err, to.Close(), r.mask(to.Counts()))
 }
 
 // mask adds to what was masked.
