@@ -31,6 +31,7 @@ import (
 	"github.com/sallyport/sallyport/controllers/bootstrap"
 	"github.com/sallyport/sallyport/internal/credential"
 	"github.com/sallyport/sallyport/internal/credential/postgres"
+	"github.com/sallyport/sallyport/internal/credential/ssh"
 	"github.com/sallyport/sallyport/internal/credential/static"
 	"github.com/sallyport/sallyport/internal/keys"
 )
@@ -112,7 +113,7 @@ func managerOptions(scheme *runtime.Scheme, o options) ctrl.Options {
 }
 
 // newIssuers lists how credentials come to be: one line a kind.
-func newIssuers(root *keys.Root) (map[v1alpha1.CredentialType]credential.Issuer, error) {
+func newIssuers(root *keys.Root) (credential.Issuers, error) {
 	installation, err := root.Derive("installation")
 	if err != nil {
 		return nil, err
@@ -128,9 +129,21 @@ func newIssuers(root *keys.Root) (map[v1alpha1.CredentialType]credential.Issuer,
 	if err != nil {
 		return nil, fmt.Errorf("postgres issuer: %w", err)
 	}
-	return map[v1alpha1.CredentialType]credential.Issuer{
-		v1alpha1.CredentialEphemeralRole: roles,
-		v1alpha1.CredentialStatic:        static.New(time.Now, roles),
+	authorities, err := root.Derive("ssh authorities")
+	if err != nil {
+		return nil, err
+	}
+	certificates, err := ssh.New(ssh.Options{
+		Installation: hex.EncodeToString(installation[:4]), Master: authorities, Now: time.Now, Dial: dialer.DialContext,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ssh issuer: %w", err)
+	}
+	return credential.Issuers{
+		{Protocol: v1alpha1.ProtocolPostgres, Type: v1alpha1.CredentialEphemeralRole}: roles,
+		{Protocol: v1alpha1.ProtocolPostgres, Type: v1alpha1.CredentialStatic}:        static.New(time.Now, roles),
+		{Protocol: v1alpha1.ProtocolSSH, Type: v1alpha1.CredentialCertificate}:        certificates,
+		{Protocol: v1alpha1.ProtocolSSH, Type: v1alpha1.CredentialStatic}:             static.New(time.Now, certificates),
 	}, nil
 }
 

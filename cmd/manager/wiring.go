@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/controllers/accesspolicy"
 	"github.com/sallyport/sallyport/controllers/accesstarget"
 	"github.com/sallyport/sallyport/controllers/approvalreview"
@@ -36,7 +35,7 @@ type wiring struct {
 	dynamic   dynamic.Interface
 	root      *keys.Root
 	addresses bootstrap.Addresses
-	issuers   map[v1alpha1.CredentialType]credential.Issuer
+	issuers   credential.Issuers
 }
 
 // guardMemory is how long an answer about the admission policies is believed.
@@ -60,7 +59,7 @@ func wire(ctx context.Context, mgr ctrl.Manager, w wiring) error {
 		return err
 	}
 	provider := &taskaccessrequest.Provider{
-		Client: mgr.GetClient(), Uncached: mgr.GetAPIReader(), Targets: targets, Issuers: w.issuers, Now: time.Now,
+		Client: mgr.GetClient(), Uncached: mgr.GetAPIReader(), Targets: targets, Issuers: w.issuers, HostKeys: w.root, Now: time.Now,
 		RecordingKey: w.root.RecordingKey(), Stores: where, Presign: where.buckets,
 	}
 	if err := provider.Watch(ctx, mgr.GetCache()); err != nil {
@@ -72,7 +71,7 @@ func wire(ctx context.Context, mgr ctrl.Manager, w wiring) error {
 	}
 	channel, err := controlserver.New(controlserver.Options{
 		Address: w.options.controlListen, Keys: w.root, Reviews: w.clients.AuthenticationV1().TokenReviews(),
-		Resolver: provider, Provider: told, Sealer: provider, Log: mgr.GetLogger().WithName("control"), Now: time.Now,
+		Resolver: provider, Provider: told, Sealer: provider, Certifier: provider, Log: mgr.GetLogger().WithName("control"), Now: time.Now,
 	})
 	if err != nil {
 		return err
@@ -104,7 +103,7 @@ func controllers(mgr ctrl.Manager, w wiring, targets *target.Resolver, where sto
 		return err
 	}
 	requests := &taskaccessrequest.Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Targets: targets, Stores: where, Issuers: w.issuers, Guard: admission,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Targets: targets, Stores: where, Issuers: w.issuers, HostKeys: w.root, Guard: admission,
 		Events: mgr.GetEventRecorder("taskaccessrequest"), Now: time.Now, MaxOpenPerPerson: w.options.maxOpenPerPerson,
 		Settings: settings,
 	}

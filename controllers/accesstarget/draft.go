@@ -30,9 +30,11 @@ func draft(object *v1alpha1.AccessTarget, f found, now time.Time) v1alpha1.Acces
 		Addresses:          f.addresses,
 		ServerVersion:      f.findings.ServerVersion,
 		PublicGrants:       f.findings.PublicGrants,
+
+		CertificateAuthority: f.authority,
 	}
-	if object.Spec.Postgres != nil {
-		status.Protocol, status.Credential = "postgres", object.Spec.Postgres.Credential
+	if endpoint, ok := target.EndpointOf(object.Spec); ok {
+		status.Protocol, status.Credential = endpoint.Protocol, endpoint.Type
 	}
 	// The times of the last transitions are kept where nothing changed.
 	for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionReachable, v1alpha1.ConditionCredentialWorks} {
@@ -93,11 +95,15 @@ func judge(object *v1alpha1.AccessTarget, f found) []metav1.Condition {
 
 // readyMessage says what of a good target deserves to be known.
 func readyMessage(object *v1alpha1.AccessTarget) string {
+	endpoint, _ := target.EndpointOf(object.Spec)
 	message := "the target answers and its administrator's credential works"
-	if object.Spec.Postgres.TLS.Mode == v1alpha1.PostgresTLSDisable {
+	if endpoint.Type == v1alpha1.CredentialCertificate {
+		message = "the target answers and takes certificates of its authority"
+	}
+	if postgres := object.Spec.Postgres; postgres != nil && postgres.TLS.Mode == v1alpha1.PostgresTLSDisable {
 		message += "; connections to it are not encrypted"
 	}
-	if object.Spec.Postgres.Credential == v1alpha1.CredentialStatic {
+	if endpoint.Type == v1alpha1.CredentialStatic {
 		message += "; tasks share a standing login, which remains when they close"
 	}
 	return message

@@ -79,7 +79,7 @@ func start(t *testing.T) *fixture {
 	r := &Reconciler{
 		Client:  mgr.GetClient(),
 		Targets: &target.Resolver{Secrets: mgr.GetClient(), Lookup: everywhere(netip.MustParseAddr("10.0.0.9"))},
-		Issuers: map[v1alpha1.CredentialType]credential.Issuer{v1alpha1.CredentialEphemeralRole: roles},
+		Issuers: credential.Issuers{{Protocol: v1alpha1.ProtocolPostgres, Type: v1alpha1.CredentialEphemeralRole}: roles},
 		Events:  mgr.GetEventRecorder("accesstarget"), Now: time.Now,
 	}
 	if err := r.SetupWithManager(mgr); err != nil {

@@ -25,7 +25,7 @@ type Targets interface {
 type Reconciler struct {
 	client.Client
 	Targets Targets
-	Issuers map[v1alpha1.CredentialType]credential.Issuer
+	Issuers credential.Issuers
 	Events  events.EventRecorder
 	Now     func() time.Time
 }

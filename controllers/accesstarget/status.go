@@ -39,6 +39,9 @@ func (r *Reconciler) writeStatus(ctx context.Context, target *v1alpha1.AccessTar
 	if draft.ServerVersion != "" {
 		status.WithServerVersion(draft.ServerVersion)
 	}
+	if draft.CertificateAuthority != "" {
+		status.WithCertificateAuthority(draft.CertificateAuthority)
+	}
 	for _, condition := range draft.Conditions {
 		status.WithConditions(applyCondition(condition))
 	}

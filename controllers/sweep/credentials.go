@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/credential"
+	targets "github.com/sallyport/sallyport/internal/target"
 )
 
 // held is a credential that a target has for a request.
@@ -35,10 +36,8 @@ func (s *Sweeper) credentials(ctx context.Context) ([]held, error) {
 }
 
 func (s *Sweeper) heldBy(ctx context.Context, target *v1alpha1.AccessTarget) ([]held, error) {
-	if target.Spec.Postgres == nil {
-		return nil, nil
-	}
-	issuer, ok := s.Issuers[target.Spec.Postgres.Credential]
+	endpoint, _ := targets.EndpointOf(target.Spec)
+	issuer, ok := s.Issuers[endpoint.Kind]
 	if !ok {
 		return nil, nil
 	}

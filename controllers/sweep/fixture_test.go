@@ -21,6 +21,9 @@ import (
 	"github.com/sallyport/sallyport/internal/manifest"
 )
 
+// roles is how the bank makes credentials.
+var roles = credential.Kind{Protocol: v1alpha1.ProtocolPostgres, Type: v1alpha1.CredentialEphemeralRole}
+
 func TestMain(m *testing.M) { os.Exit(apitest.Main(m)) }
 
 var errDown = errors.New("the target does not answer")
@@ -96,7 +99,7 @@ func newWorld(t *testing.T) *world {
 	w.namespace = server.Namespace(t.Context(), t)
 	w.sweeper = &Sweeper{
 		Client: w.admin, Uncached: w.admin, Targets: resolver{},
-		Issuers:  map[v1alpha1.CredentialType]credential.Issuer{v1alpha1.CredentialEphemeralRole: w.bank},
+		Issuers:  credential.Issuers{roles: w.bank},
 		Interval: time.Hour, Timeout: 10 * time.Second, Log: testr.New(t),
 	}
 	return w
@@ -146,10 +149,12 @@ func (w *world) gone(name string) *v1alpha1.TaskAccessRequest {
 	return request
 }
 
+var upstream = manifest.Upstream{Protocol: v1alpha1.ProtocolPostgres, Port: 5432}
+
 func objectsOf(request *v1alpha1.TaskAccessRequest) []client.Object {
 	return []client.Object{
-		manifest.ServiceAccount(request), manifest.Service(request), manifest.Role(request), manifest.RoleBinding(request),
-		manifest.NetworkPolicy(request, manifest.Upstream{Port: 5432}, manifest.Store{}), manifest.Pod(request, manifest.Settings{Image: "proxy", Claim: "recordings"}, manifest.Store{}, 600),
+		manifest.ServiceAccount(request), manifest.Service(request, upstream), manifest.Role(request), manifest.RoleBinding(request),
+		manifest.NetworkPolicy(request, upstream, manifest.Store{}), manifest.Pod(request, upstream, manifest.Settings{Image: "proxy", Claim: "recordings"}, manifest.Store{}, 600),
 	}
 }
 

@@ -48,7 +48,7 @@ func TestOP2_OnASharedPostgreSQLOnlyOurOwnOrphansGo(t *testing.T) {
 	server.Exec(t, "orders", "SET ROLE "+orphan+"; CREATE TABLE left_behind (id int)")
 
 	w.sweeper.Targets = resolver{target}
-	w.sweeper.Issuers[v1alpha1.CredentialEphemeralRole] = ours
+	w.sweeper.Issuers[roles] = ours
 	w.must(w.sweeper.Sweep(t.Context()))
 
 	left := strings.Fields(server.QueryString(t, "postgres", "SELECT rolname FROM pg_roles WHERE rolcanlogin AND NOT rolsuper ORDER BY rolname"))

@@ -33,7 +33,7 @@ type Sweeper struct {
 	// seen it yet would end a live task.
 	Uncached client.Reader
 	Targets  Targets
-	Issuers  map[v1alpha1.CredentialType]credential.Issuer
+	Issuers  credential.Issuers
 	Interval time.Duration
 	// Timeout bounds one sweep of one target.
 	Timeout time.Duration

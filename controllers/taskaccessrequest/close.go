@@ -2,6 +2,7 @@ package taskaccessrequest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -33,6 +34,9 @@ func (r *Reconciler) close(ctx context.Context, s *scope) (outcome, error) {
 	if err != nil {
 		s.unproved(err)
 		s.state(v1alpha1.ReasonClosing, s.status.Ended.Message+"; "+s.status.Teardown.Message)
+		if runs, ok := errors.AsType[*runsOut](err); ok {
+			return again(min(max(runs.until.Sub(r.Now()), time.Second), time.Minute)), nil
+		}
 		return stop, &retry{reason: v1alpha1.ReasonUnreachable, err: err}
 	}
 	left, err := r.removeRest(ctx, s)
@@ -118,11 +122,23 @@ func revoke(ctx context.Context, issuer credential.Issuer, target credential.Tar
 	if err != nil {
 		return credential.Evidence{}, fmt.Errorf("verify: %w", err)
 	}
+	if !evidence.Absent && !evidence.Until.IsZero() {
+		return credential.Evidence{}, &runsOut{evidence.Message, evidence.Until}
+	}
 	if !evidence.Absent && !evidence.Standing {
 		return credential.Evidence{}, fmt.Errorf("the target still shows it: %s", evidence.Message)
 	}
 	return evidence, nil
 }
+
+// runsOut is a credential that ends by itself: nothing has failed, and nothing but a
+// moment is waited for.
+type runsOut struct {
+	message string
+	until   time.Time
+}
+
+func (e *runsOut) Error() string { return e.message }
 
 // removePod asks the kubelet to end the proxy; its sessions have been ended over
 // the control channel already, this is for a proxy that no longer listens.
@@ -143,7 +159,7 @@ func (r *Reconciler) removeRest(ctx context.Context, s *scope) (left []string, e
 		return []string{"the proxy pod"}, nil
 	}
 	for _, object := range []client.Object{
-		manifest.RoleBinding(s.request), manifest.Role(s.request), manifest.Service(s.request),
+		manifest.RoleBinding(s.request), manifest.Role(s.request), manifest.Service(s.request, manifest.Upstream{}),
 		manifest.NetworkPolicy(s.request, manifest.Upstream{}, manifest.Store{}), manifest.ServiceAccount(s.request),
 	} {
 		if err := r.Delete(ctx, object); client.IgnoreNotFound(err) != nil {

@@ -95,7 +95,7 @@ func TestLIFE4_WhereverTheManagerIsKilledTheNextOneFinishes(t *testing.T) {
 				w := newWorld(t)
 				m := &mortal{left: nth, after: after}
 				w.r = w.reconciler(m.client(t, w))
-				w.r.Issuers[v1alpha1.CredentialEphemeralRole] = mortalBank{bank: w.bank, m: m}
+				w.r.Issuers[roles] = mortalBank{bank: w.bank, m: m}
 
 				w.settleOver(m)
 				w.expect(v1alpha1.ReasonAwaitingReview)

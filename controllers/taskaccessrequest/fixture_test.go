@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"sync"
 	"testing"
@@ -21,6 +22,9 @@ import (
 	"github.com/sallyport/sallyport/internal/credential"
 	"github.com/sallyport/sallyport/internal/manifest"
 )
+
+// roles is how the bank makes credentials.
+var roles = credential.Kind{Protocol: v1alpha1.ProtocolPostgres, Type: v1alpha1.CredentialEphemeralRole}
 
 func TestMain(m *testing.M) { os.Exit(apitest.Main(m)) }
 
@@ -98,6 +102,7 @@ type world struct {
 	server  *apitest.Server
 	admin   client.Client
 	bank    *bank
+	issuers credential.Issuers
 	guard   *intact
 	stores  *archives
 	policy  *v1alpha1.AccessPolicy
@@ -111,6 +116,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	server := apitest.Start(t)
 	w := &world{t: t, server: server, admin: server.Client, bank: &bank{roles: map[string]int{}}, guard: &intact{}, stores: &archives{}, now: time.Now}
+	w.issuers = credential.Issuers{roles: w.bank}
 	ctx := t.Context()
 	proxies := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.ProxyNamespace}}
 	w.must(client.IgnoreAlreadyExists(w.admin.Create(ctx, proxies)))
@@ -165,7 +171,7 @@ func (w *world) newRequest(name, requester string) *v1alpha1.TaskAccessRequest {
 func (w *world) reconciler(c client.Client) *Reconciler {
 	return &Reconciler{
 		Client: c, Live: w.admin, Targets: resolved{}, Stores: w.stores, Guard: w.guard, Events: events.NewFakeRecorder(1000), Now: w.now, MaxOpenPerPerson: 2,
-		Issuers:  map[v1alpha1.CredentialType]credential.Issuer{v1alpha1.CredentialEphemeralRole: w.bank},
+		Issuers: maps.Clone(w.issuers), HostKeys: rootKeys(w.t),
 		Settings: manifest.Settings{Image: "sallyport.local/proxy:dev", Claim: "sallyport-recordings", ControlAddress: "192.0.2.1:8443", ControlServerName: "control", ControlCA: "ca"},
 	}
 }
@@ -231,8 +237,8 @@ func (w *world) leftovers() []string {
 	w.t.Helper()
 	left := []string{}
 	for _, object := range []client.Object{
-		manifest.ServiceAccount(w.request), manifest.Service(w.request), manifest.Role(w.request), manifest.RoleBinding(w.request),
-		manifest.NetworkPolicy(w.request, manifest.Upstream{}, manifest.Store{}), manifest.Pod(w.request, w.r.Settings, manifest.Store{}, 1),
+		manifest.ServiceAccount(w.request), manifest.Service(w.request, manifest.Upstream{}), manifest.Role(w.request), manifest.RoleBinding(w.request),
+		manifest.NetworkPolicy(w.request, manifest.Upstream{}, manifest.Store{}), manifest.Pod(w.request, manifest.Upstream{}, w.r.Settings, manifest.Store{}, 1),
 	} {
 		err := w.admin.Get(w.t.Context(), client.ObjectKeyFromObject(object), object)
 		if err == nil {

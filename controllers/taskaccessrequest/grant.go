@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/credential"
 	"github.com/sallyport/sallyport/internal/policy"
+	targets "github.com/sallyport/sallyport/internal/target"
 )
 
 // recheck is how soon a grant that something withholds is looked at again.
@@ -94,10 +95,10 @@ func (r *Reconciler) issuerFor(ctx context.Context, target *v1alpha1.AccessTarge
 	if err != nil {
 		return nil, credential.Target{}, err
 	}
-	kind := target.Spec.Postgres.Credential
-	issuer, ok := r.Issuers[kind]
-	if !ok {
-		return nil, credential.Target{}, fmt.Errorf("no issuer for credential %s", kind)
+	endpoint, ok := targets.EndpointOf(target.Spec)
+	issuer, known := r.Issuers[endpoint.Kind]
+	if !ok || !known {
+		return nil, credential.Target{}, fmt.Errorf("no issuer for %s credential %s", endpoint.Protocol, endpoint.Type)
 	}
 	return issuer, resolved, nil
 }
@@ -106,6 +107,12 @@ func credentialRequest(s *scope, until time.Time) credential.Request {
 	request := credential.Request{UID: s.uid(), Generation: 1, ValidUntil: until, MaxConnections: 1}
 	if s.status.Credential != nil && s.status.Credential.Generation > 0 {
 		request.Generation = s.status.Credential.Generation
+	}
+	if s.status.Ended != nil {
+		request.EndedAt = s.status.Ended.At.Time
+	}
+	if s.status.ExpiresAt != nil {
+		request.ExpiresAt = s.status.ExpiresAt.Time
 	}
 	if s.review != nil {
 		request.Grant = s.review.Spec.Question.Grant
@@ -154,5 +161,9 @@ func (r *Reconciler) active(ctx context.Context, s *scope) (outcome, error) {
 }
 
 func activeMessage(s *scope) string {
-	return "until " + s.status.ExpiresAt.UTC().Format(time.RFC3339) + ": kubectl access psql " + s.request.Name + " -n " + s.request.Namespace
+	verb := "psql"
+	if targets.ProtocolOf(s.review.Spec.Question.Grant) == v1alpha1.ProtocolSSH {
+		verb = "ssh"
+	}
+	return "until " + s.status.ExpiresAt.UTC().Format(time.RFC3339) + ": kubectl access " + verb + " " + s.request.Name + " -n " + s.request.Namespace
 }

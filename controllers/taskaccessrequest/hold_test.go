@@ -313,7 +313,7 @@ func TestAnUnrestrictedGrantIsForTargetsWithALoginOfTheirOwn(t *testing.T) {
 	}
 	static := w.target.DeepCopy()
 	static.Spec.Postgres.Credential = v1alpha1.CredentialStatic
-	if why := unfit(w.policy, static); why != "" {
+	if why := unfit(w.policy.Spec.Grant, w.policy, static); why != "" {
 		t.Error(why)
 	}
 }

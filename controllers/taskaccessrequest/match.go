@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/authority"
 	"github.com/sallyport/sallyport/internal/policy"
+	targets "github.com/sallyport/sallyport/internal/target"
 )
 
 // match finds the one policy that serves the request and that its requester may
@@ -47,10 +48,14 @@ func (r *Reconciler) match(ctx context.Context, s *scope) (outcome, error) {
 		}
 		return out, err
 	}
-	if message := exceeds(s.request, matched); message != "" {
+	if message := foreign(matched, s.target); message != "" {
+		return s.unmatched(v1alpha1.ReasonInvalid, message)
+	}
+	granted, message := exceeds(s.request, matched)
+	if message != "" {
 		return s.unmatched("Exceeds", message)
 	}
-	if message := unfit(matched, s.target); message != "" {
+	if message := unfit(granted, matched, s.target); message != "" {
 		return s.unmatched(v1alpha1.ReasonInvalid, message)
 	}
 	s.policy = matched
@@ -110,26 +115,47 @@ func choose(usable []v1alpha1.AccessPolicy, passed []string) (matched *v1alpha1.
 	return nil, v1alpha1.ReasonAmbiguous, "several policies serve this request: name one in spec.policy: " + strings.Join(names, ", ")
 }
 
-// exceeds says what the request asks beyond its policy.
-func exceeds(request *v1alpha1.TaskAccessRequest, matched *v1alpha1.AccessPolicy) string {
+// exceeds says what the request asks beyond its policy; where that is nothing, granted is
+// what it would be given.
+func exceeds(request *v1alpha1.TaskAccessRequest, matched *v1alpha1.AccessPolicy) (granted v1alpha1.Grant, message string) {
 	if limit := matched.Spec.Session.MaxDurationSeconds; request.Spec.DurationSeconds > limit {
-		return fmt.Sprintf("durationSeconds %d is more than policy %s allows: %d", request.Spec.DurationSeconds, matched.Name, limit)
+		return granted, fmt.Sprintf("durationSeconds %d is more than policy %s allows: %d", request.Spec.DurationSeconds, matched.Name, limit)
 	}
-	if _, err := policy.Narrow(matched.Spec.Grant, request.Spec.Grant); err != nil {
-		return fmt.Sprintf("grant is more than policy %s gives: %v", matched.Name, err)
+	granted, err := policy.Narrow(matched.Spec.Grant, request.Spec.Grant)
+	if err != nil {
+		return granted, fmt.Sprintf("grant is more than policy %s gives: %v", matched.Name, err)
+	}
+	return granted, ""
+}
+
+// foreign says that a policy is not for targets of such a protocol.
+func foreign(matched *v1alpha1.AccessPolicy, target *v1alpha1.AccessTarget) string {
+	endpoint, _ := targets.EndpointOf(target.Spec)
+	if protocol := targets.ProtocolOf(matched.Spec.Grant); protocol != endpoint.Protocol {
+		return fmt.Sprintf("policy %s grants access by %s; target %s speaks %s: name another policy or target, or correct the policy's targets",
+			matched.Name, protocol, target.Name, endpoint.Protocol)
 	}
 	return ""
 }
 
-// unfit says why a policy's grant cannot be had on a target: no role can be made that
-// may do what another login may.
-func unfit(matched *v1alpha1.AccessPolicy, target *v1alpha1.AccessTarget) string {
-	grant, postgres := matched.Spec.Grant.Postgres, target.Spec.Postgres
-	if grant == nil || postgres == nil || !grant.Unrestricted || postgres.Credential == v1alpha1.CredentialStatic {
+// unfit says why a grant cannot be had on a target of its protocol.
+func unfit(granted v1alpha1.Grant, matched *v1alpha1.AccessPolicy, target *v1alpha1.AccessTarget) string {
+	if postgres := matched.Spec.Grant.Postgres; postgres != nil {
+		kind := target.Spec.Postgres.Credential
+		if !postgres.Unrestricted || kind == v1alpha1.CredentialStatic {
+			return ""
+		}
+		// No role can be made that may do what another login may. An SSH certificate is that
+		// account's own: it may be unrestricted.
+		return fmt.Sprintf("policy %s grants unrestricted access, which is for targets with credential Static; target %s has %s: "+
+			"name relations in the grant, or another target", matched.Name, target.Name, kind)
+	}
+	missing := slices.DeleteFunc(slices.Clone(granted.SSH.Logins), func(login string) bool { return slices.Contains(target.Spec.SSH.Logins, login) })
+	if len(missing) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("policy %s grants unrestricted access, which is for targets with credential Static; target %s has %s: "+
-		"name relations in the grant, or another target", matched.Name, target.Name, postgres.Credential)
+	return fmt.Sprintf("target %s does not offer login %s: ask for fewer logins in grant.ssh.logins, of %s",
+		target.Name, strings.Join(missing, ", "), strings.Join(target.Spec.SSH.Logins, ", "))
 }
 
 func readyNow(generation int64, conditions []metav1.Condition) bool {

@@ -3,7 +3,6 @@ package taskaccessrequest
 import (
 	"context"
 	"crypto/ed25519"
-	"errors"
 	"fmt"
 	"time"
 
@@ -27,7 +26,8 @@ type Provider struct {
 	// Uncached reads around the cache: a grant rests on what the API server says now.
 	Uncached client.Reader
 	Targets  Targets
-	Issuers  map[v1alpha1.CredentialType]credential.Issuer
+	Issuers  credential.Issuers
+	HostKeys HostKeys
 	// RecordingKey signs segments of recordings.
 	RecordingKey ed25519.PrivateKey
 	// Stores says where the buckets are, Presign signs for one PUT to them.
@@ -41,9 +41,10 @@ type Provider struct {
 }
 
 var (
-	_ server.Provider = (*Provider)(nil)
-	_ server.Resolver = (*Provider)(nil)
-	_ server.Sealer   = (*Provider)(nil)
+	_ server.Provider  = (*Provider)(nil)
+	_ server.Resolver  = (*Provider)(nil)
+	_ server.Sealer    = (*Provider)(nil)
+	_ server.Certifier = (*Provider)(nil)
 )
 
 // Resolve finds the request of a living proxy pod; name, service account and UID
@@ -103,6 +104,9 @@ func (p *Provider) State(ctx context.Context, uid string) (grant.State, error) {
 		return grant.State{}, fmt.Errorf("how to record request %s is not known: its policy or its review is not there", uid)
 	}
 	state := grant.State{Phase: phase, Task: taskOf(request), Recording: recording}
+	if state.HostKey, err = p.hostKey(now); err != nil {
+		return grant.State{}, err
+	}
 	switch phase {
 	case grant.Waiting:
 		state.Wait = why
@@ -136,10 +140,7 @@ func gone(uid string) grant.State {
 // secret come up.
 func (p *Provider) grant(ctx context.Context, v view) (*grant.Grant, error) {
 	question := v.review.Spec.Question
-	if question.Grant.Postgres == nil || v.target.Spec.Postgres == nil {
-		return nil, errors.New("the grant and the target speak no common protocol")
-	}
-	login, err := p.login(ctx, v)
+	postgres, ssh, err := p.upstream(ctx, v)
 	if err != nil {
 		return nil, err
 	}
@@ -153,37 +154,8 @@ func (p *Provider) grant(ctx context.Context, v view) (*grant.Grant, error) {
 		PolicyName: v.policy.Name, PolicyDigest: question.Policy.Digest, Policy: spec, Reviewed: reviewed,
 		Review: v.review.Name, Outcome: digest.Review(v.review),
 		Deadline: v.request.Status.ExpiresAt.Time,
-		Postgres: &grant.PostgresUpstream{
-			Host: v.target.Spec.Postgres.Host, Addresses: v.target.Status.Addresses, Port: v.target.Spec.Postgres.Port,
-			TLSMode: v.target.Spec.Postgres.TLS.Mode, CABundle: v.target.Spec.Postgres.TLS.CABundle,
-			Database: question.Grant.Postgres.Database,
-			User:     login.User, Password: login.Password,
-			ClientCertificate: login.ClientCertificate.Reveal(), ClientKey: login.ClientKey,
-		},
+		Postgres: postgres, SSH: ssh,
 	}, nil
-}
-
-// login is the task's credential. A state is put together anew at every heartbeat: what
-// is derived asks neither resolver nor Secret, so that an outage of theirs ends no
-// session; addresses are those of the target's status, which the network policy names too.
-func (p *Provider) login(ctx context.Context, v view) (credential.Login, error) {
-	issued := v.request.Status.Credential
-	issuer, ok := p.Issuers[issued.Type]
-	if !ok {
-		return credential.Login{}, fmt.Errorf("no issuer for credential %s", issued.Type)
-	}
-	target := credential.Target{Name: v.target.Name, Namespace: v.target.Namespace, Spec: v.target.Spec}
-	if issued.Type == v1alpha1.CredentialStatic {
-		var err error
-		if target, err = p.Targets.Resolve(ctx, v.target); err != nil {
-			return credential.Login{}, err
-		}
-	}
-	login, err := issuer.Login(target, credential.Request{UID: string(v.request.UID), Generation: issued.Generation})
-	if err != nil {
-		return credential.Login{}, fmt.Errorf("credential: %w", err)
-	}
-	return login, nil
 }
 
 func (p *Provider) request(ctx context.Context, uid string) (*v1alpha1.TaskAccessRequest, error) {

@@ -2,6 +2,7 @@ package taskaccessrequest
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func (w *world) provide() *Provider {
 	w.t.Helper()
 	return &Provider{
 		Client: uidClient{Client: w.admin, w: w}, Uncached: w.admin, Targets: resolved{}, Stores: w.stores, Presign: w.stores, RecordingKey: recordingKey, Now: w.r.Now,
-		Issuers: map[v1alpha1.CredentialType]credential.Issuer{v1alpha1.CredentialEphemeralRole: w.bank},
+		Issuers: maps.Clone(w.issuers), HostKeys: rootKeys(w.t),
 	}
 }
 

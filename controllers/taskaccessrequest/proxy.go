@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/controllers/lookup"
 	"github.com/sallyport/sallyport/internal/keys"
 	"github.com/sallyport/sallyport/internal/manifest"
+	targets "github.com/sallyport/sallyport/internal/target"
 )
 
 // proxySlack is how much longer than its task a pod may live, for teardown.
@@ -55,7 +56,7 @@ func (r *Reconciler) proxy(ctx context.Context, s *scope) (outcome, error) {
 	}
 	// The network policy is there before the pod is, the identity before its rights.
 	for _, object := range []client.Object{
-		manifest.ServiceAccount(s.request), manifest.Service(s.request),
+		manifest.ServiceAccount(s.request), manifest.Service(s.request, upstream),
 		manifest.Role(s.request), manifest.RoleBinding(s.request),
 	} {
 		if err := r.ensure(ctx, object); err != nil {
@@ -63,13 +64,17 @@ func (r *Reconciler) proxy(ctx context.Context, s *scope) (outcome, error) {
 		}
 	}
 	if s.pod == nil {
-		pod := manifest.Pod(s.request, r.Settings, store, podDeadline(s))
+		pod := manifest.Pod(s.request, upstream, r.Settings, store, podDeadline(s))
 		if err := r.Create(ctx, pod); client.IgnoreAlreadyExists(err) != nil {
 			return stop, fmt.Errorf("start proxy: %w", err)
 		}
 		s.pod = pod
 	}
-	s.status.Endpoint = endpoint(s, r.Settings.ControlCA)
+	endpoint, err := r.endpoint(s)
+	if err != nil {
+		return stop, err
+	}
+	s.status.Endpoint = endpoint
 	ready, reason, message := podReady(s.pod)
 	s.set(v1alpha1.ConditionProxyReady, ready, reason, message)
 	return next, nil
@@ -80,11 +85,15 @@ func (r *Reconciler) peers(ctx context.Context, s *scope) (upstream manifest.Ups
 	if s.target == nil || len(s.target.Status.Addresses) == 0 {
 		return upstream, store, "target " + s.request.Spec.Target + " is not ready: its address is not known"
 	}
+	endpoint, ok := targets.EndpointOf(s.target.Spec)
+	if !ok {
+		return upstream, store, "target " + s.target.Name + " is of no protocol that is served here"
+	}
 	store, err := r.store(ctx, s)
 	if err != nil {
 		return upstream, store, "recordings have no place to go: " + err.Error()
 	}
-	return manifest.Upstream{Addresses: s.target.Status.Addresses, Port: s.target.Spec.Postgres.Port}, store, ""
+	return manifest.Upstream{Protocol: endpoint.Protocol, Addresses: s.target.Status.Addresses, Port: endpoint.Port}, store, ""
 }
 
 // withoutPeers waits for addresses. A task that was granted stays what it is: a proxy
@@ -166,16 +175,24 @@ func podReady(pod *corev1.Pod) (metav1.ConditionStatus, string, string) {
 	return metav1.ConditionFalse, "Starting", "the proxy pod is starting"
 }
 
-func endpoint(s *scope, ca string) *v1alpha1.Endpoint {
-	name := manifest.Name(s.uid())
+// endpoint is where clients find the proxy, and how they know it.
+func (r *Reconciler) endpoint(s *scope) (*v1alpha1.Endpoint, error) {
+	name, granted := manifest.Name(s.uid()), s.review.Spec.Question.Grant
 	e := &v1alpha1.Endpoint{
-		Namespace: v1alpha1.ProxyNamespace, Pod: name, Service: name, Port: manifest.PostgresPort,
-		ServerName: keys.TaskName(s.uid()), CABundle: ca,
+		Namespace: v1alpha1.ProxyNamespace, Pod: name, Service: name, Port: manifest.ListenPort(targets.ProtocolOf(granted)),
+		ServerName: keys.TaskName(s.uid()),
 	}
-	if grant := s.review.Spec.Question.Grant.Postgres; grant != nil {
-		e.Database = grant.Database
+	if granted.Postgres != nil {
+		e.CABundle, e.Database = r.Settings.ControlCA, granted.Postgres.Database
 	}
-	return e
+	if granted.SSH != nil {
+		_, public, err := r.HostKeys.HostKey(s.uid())
+		if err != nil {
+			return nil, err
+		}
+		e.HostKey, e.Logins = public, granted.SSH.Logins
+	}
+	return e, nil
 }
 
 // overQuota counts the requester's open requests that are older, so that the oldest

@@ -20,6 +20,7 @@ import (
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/credential"
+	"github.com/sallyport/sallyport/internal/grant"
 	"github.com/sallyport/sallyport/internal/manifest"
 )
 
@@ -27,6 +28,11 @@ import (
 // the AccessTarget, and its resolved addresses.
 type Targets interface {
 	Resolve(ctx context.Context, target *v1alpha1.AccessTarget) (credential.Target, error)
+}
+
+// HostKeys makes the SSH host key of each task's proxy, the same each time: package keys.
+type HostKeys interface {
+	HostKey(requestUID string) (private grant.Secret, public string, err error)
 }
 
 // Guard says what of the installed admission policies differs from the manager's
@@ -42,7 +48,8 @@ type Reconciler struct {
 	Live     client.Reader
 	Targets  Targets
 	Stores   Stores
-	Issuers  map[v1alpha1.CredentialType]credential.Issuer
+	Issuers  credential.Issuers
+	HostKeys HostKeys
 	Guard    Guard
 	Events   events.EventRecorder
 	Now      func() time.Time

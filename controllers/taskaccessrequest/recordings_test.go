@@ -163,7 +163,7 @@ func TestTheLedgerOutlivesTheRequestAndRetentionCountsFromItsEnd(t *testing.T) {
 
 // pod0 names the pod, there or not.
 func (w *world) pod0() *corev1.Pod {
-	return manifest.Pod(w.request, w.r.Settings, manifest.Store{}, 1)
+	return manifest.Pod(w.request, manifest.Upstream{}, w.r.Settings, manifest.Store{}, 1)
 }
 
 func TestARequestThatNeverRanLeavesNothingInTheLedger(t *testing.T) {
