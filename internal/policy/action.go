@@ -91,6 +91,14 @@ type SSHAction struct {
 	FromTarget bool
 }
 
+// noun is what clients call the operation.
+func (a *Action) noun() string {
+	if a.SSH != nil {
+		return "operation"
+	}
+	return "statement"
+}
+
 // FileUse is a file and what is done with it.
 type FileUse struct {
 	Path   string

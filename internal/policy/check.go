@@ -36,6 +36,9 @@ func supported(spec v1alpha1.AccessPolicySpec) error {
 	if err := supportedSeats("hold", spec.Hold.Requirements); err != nil {
 		return err
 	}
+	if spec.Grant.SSH != nil {
+		return supportedSSH(spec.Grant.SSH)
+	}
 	if spec.Grant.Postgres == nil {
 		return nil
 	}
@@ -65,9 +68,14 @@ var privileges = []v1alpha1.RelationPrivilege{
 // check finds what could not be granted or told apart, expressions aside.
 func check(spec v1alpha1.AccessPolicySpec) Errors {
 	var problems Errors
-	if g := spec.Grant.Postgres; g == nil {
-		problems = append(problems, &Error{Field: "grant", Message: "names no protocol: say what postgres grants"})
-	} else {
+	switch g := spec.Grant.Postgres; {
+	case g == nil && spec.Grant.SSH == nil:
+		problems = append(problems, &Error{Field: "grant", Message: "names no protocol: say what postgres or ssh grants"})
+	case g != nil && spec.Grant.SSH != nil:
+		problems = append(problems, &Error{Field: "grant", Message: "names two protocols: write a policy for each"})
+	case g == nil:
+		problems = append(problems, checkSSH(spec)...)
+	default:
 		if g.Unrestricted && namesThings(g) {
 			problems = append(problems, &Error{Field: "grant.postgres.unrestricted", Message: "grants everything, and names something: name nothing, or leave unrestricted out"})
 		}

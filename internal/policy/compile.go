@@ -11,8 +11,10 @@ import (
 // Policy is a compiled AccessPolicy. It is safe for concurrent use, and never changes
 // but for what it remembers.
 type Policy struct {
-	name     string
+	name string
+	// grant and ssh are what is granted, of one protocol.
 	grant    *postgresGrant
+	ssh      *sshGrant
 	rules    []rule
 	hasAllow bool
 	// gate is the first rule that holds commits.
@@ -38,7 +40,7 @@ func Compile(name string, spec v1alpha1.AccessPolicySpec) (*Policy, error) {
 		return nil, err
 	}
 	problems := check(spec)
-	p := &Policy{name: name, grant: newPostgresGrant(spec.Grant.Postgres), memo: newMemo(spec.Rules)}
+	p := &Policy{name: name, grant: newPostgresGrant(spec.Grant.Postgres), ssh: newSSHGrant(spec.Grant.SSH), memo: newMemo(spec.Rules)}
 	for _, r := range spec.Rules {
 		program, err := compile(actionEnvironment, "rules["+r.Name+"].when", r.When)
 		if err != nil {

@@ -9,7 +9,8 @@ import (
 // Decide judges one action. Hold and HoldCommit are answers too: the caller waits for
 // reviewers, before the operation runs or before its transaction commits.
 func (p *Policy) Decide(a Action, c Context) Decision {
-	if p.memo == nil {
+	// What people type is seldom asked twice.
+	if p.memo == nil || a.SSH != nil {
 		return p.decide(a, c)
 	}
 	d, known, question := p.memo.recall(&a, &c)
@@ -29,7 +30,7 @@ func (p *Policy) decide(a Action, c Context) Decision {
 		d.Rule, d.Message = RuleUnderstood, "not understood, so refused: "+a.Unknown
 		return d
 	}
-	if why := p.grant.outside(a); why != "" {
+	if why := p.outside(a); why != "" {
 		d.Rule, d.Message = RuleGrant, why+": ask for access under a policy that grants it"
 		return d
 	}
@@ -43,12 +44,28 @@ func (p *Policy) decide(a Action, c Context) Decision {
 			return d
 		}
 	}
+	if a.SSH != nil && p.masks.Detects() {
+		if why := p.ssh.unseen(a.SSH, a.Kind); why != "" {
+			d.Rule, d.Message = RuleMasking, why
+			return d
+		}
+	}
 	if len(p.rules) == 0 {
 		d.Effect, d.Rule = v1alpha1.EffectAllow, RuleGrant
 		return d
 	}
 	return p.judge(d, a, c)
 }
+
+func (p *Policy) outside(a Action) string {
+	if p.ssh != nil {
+		return p.outsideSSH(a)
+	}
+	return p.grant.outside(a)
+}
+
+// outsideSSH is apart, so that no other action has to live on the heap.
+func (p *Policy) outsideSSH(a Action) string { return p.ssh.outside(&a) }
 
 // judge evaluates every rule and lets the strongest effect decide.
 func (p *Policy) judge(d Decision, a Action, c Context) Decision {
@@ -85,7 +102,7 @@ func (p *Policy) judge(d Decision, a Action, c Context) Decision {
 	}
 	if p.hasAllow && !steersSession(a) {
 		d.Rule = RuleDefault
-		d.Message = fmt.Sprintf("no Allow rule of the policy names this %s: change the statement, or ask for access under another policy", a.Kind)
+		d.Message = fmt.Sprintf("no Allow rule of the policy names this %s: change the %s, or ask for access under another policy", a.Kind, a.noun())
 		return d
 	}
 	d.Effect, d.Rule = v1alpha1.EffectAllow, RuleGrant

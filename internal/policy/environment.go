@@ -31,7 +31,7 @@ func environment(variables ...cel.EnvOption) (*cel.Env, error) {
 		return nil, err
 	}
 	known := provider{Registry: registry, kinds: map[string]*kind{}}
-	for _, k := range []*kind{actionKind, accessKind, columnKind, callKind, valueKind, sessionKind, taskKind, requestKind} {
+	for _, k := range []*kind{actionKind, accessKind, columnKind, callKind, valueKind, commandKind, fileKind, sessionKind, taskKind, requestKind} {
 		known.kinds[k.is.TypeName()] = k
 	}
 	return cel.NewEnv(append([]cel.EnvOption{

@@ -118,6 +118,9 @@ func (g *postgresGrant) mayDraw(sequence string) bool {
 
 // steersSession is for actions of a session kind that indeed touch nothing.
 func steersSession(a Action) bool {
+	if a.SSH != nil {
+		return asksOnly(&a)
+	}
 	return slices.Contains(sessionKinds, a.Kind) && len(a.Access)+len(a.Functions)+len(a.Calls)+len(a.Sequences) == 0 && a.Opaque == ""
 }
 

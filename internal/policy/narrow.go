@@ -13,6 +13,9 @@ import (
 // nothing for the protocol narrows nothing; one that names a database alone keeps
 // that and no relation.
 func Narrow(policy v1alpha1.Grant, request *v1alpha1.Grant) (v1alpha1.Grant, error) {
+	if request != nil && request.SSH != nil {
+		return narrowSSH(policy, request.SSH)
+	}
 	if request == nil || request.Postgres == nil {
 		return *policy.DeepCopy(), nil
 	}

@@ -22,7 +22,22 @@ func (in *input) small() bool {
 		each(a.Access, func(x *Access) int { return max(len(x.Schema)+1+len(x.Name), len(x.Via)) }) &&
 		each(a.Columns, func(x *ColumnUse) int { return max(len(x.Schema), len(x.Relation), len(x.Column)) }) &&
 		each(a.Calls, func(x *Call) int { return max(len(x.Function), len(x.Via)) }) &&
-		each(a.Binds, func(x *Value) int { return len(x.Text) })
+		each(a.Binds, func(x *Value) int { return len(x.Text) }) && a.SSH.small()
+}
+
+// small as for the action; what is nil is.
+func (a *SSHAction) small() bool {
+	if a == nil {
+		return true
+	}
+	for _, argv := range a.Commands {
+		if len(argv) > assumedItems || !short(argv) {
+			return false
+		}
+	}
+	return max(len(a.Commands), len(a.Files)) <= assumedItems &&
+		max(len(a.Login), len(a.Command), len(a.Repository), len(a.Host), len(a.Socket), len(a.Name), len(a.Value)) <= assumedBytes &&
+		each(a.Files, func(x *FileUse) int { return len(x.Path) })
 }
 
 func short(items []string) bool {

@@ -41,6 +41,14 @@ var (
 			return v.Text
 		}),
 	})
+	commandKind = newKind[commandLine]("Command", map[string]field{
+		"argv": texts(func(c *commandLine) []string { return *c.argv }),
+		"name": text(func(c *commandLine) string { return (*c.argv)[0] }),
+	})
+	fileKind = newKind[FileUse]("FileUse", map[string]field{
+		"path":   text(func(f *FileUse) string { return f.Path }),
+		"access": text(func(f *FileUse) string { return string(f.Access) }),
+	})
 	actionKind = newKind[input]("Action", map[string]field{
 		"protocol":   text(func(in *input) string { return in.action.Protocol }),
 		"kind":       text(func(in *input) string { return in.action.Kind }),
@@ -59,6 +67,21 @@ var (
 		"binds":      objects(valueKind, func(in *input) []Value { return in.action.Binds }),
 		"settings":   texts(func(in *input) []string { return in.action.Settings }),
 		"opaque":     text(func(in *input) string { return in.action.Opaque }),
+		"login":      text(func(in *input) string { return in.ssh().Login }),
+		"command":    text(func(in *input) string { return in.ssh().Command }),
+		"argv":       texts((*input).argv),
+		"commands":   objects(commandKind, (*input).commands),
+		"terminal":   truth(func(in *input) bool { return in.ssh().Terminal }),
+		"files":      objects(fileKind, func(in *input) []FileUse { return in.ssh().Files }),
+		"paths":      texts((*input).paths),
+		"bytes":      number(func(in *input) int64 { return in.ssh().Bytes }),
+		"repository": text(func(in *input) string { return in.ssh().Repository }),
+		"push":       truth(func(in *input) bool { return in.ssh().Push }),
+		"host":       text(func(in *input) string { return in.ssh().Host }),
+		"port":       number(func(in *input) int64 { return int64(in.ssh().Port) }),
+		"socket":     text(func(in *input) string { return in.ssh().Socket }),
+		"name":       text(func(in *input) string { return in.ssh().Name }),
+		"value":      text(func(in *input) string { return in.ssh().Value }),
 	})
 	sessionKind = newKind[input]("Session", map[string]field{
 		"user":          text(func(in *input) string { return in.session.User }),
@@ -161,4 +184,44 @@ func (in *input) named(which func(Access) bool) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// commandLine is one command of a line, by its words: one at least.
+type commandLine struct{ argv *[]string }
+
+// notSSH is what the variables of SSH are for other protocols.
+var notSSH = &SSHAction{}
+
+func (in *input) ssh() *SSHAction {
+	if in.action.SSH == nil {
+		return notSSH
+	}
+	return in.action.SSH
+}
+
+// argv is the words of a line of one command.
+func (in *input) argv() []string {
+	if all := in.ssh().Commands; len(all) == 1 {
+		return all[0]
+	}
+	return nil
+}
+
+func (in *input) commands() []commandLine {
+	all := in.ssh().Commands
+	list := make([]commandLine, 0, len(all))
+	for i := range all {
+		if len(all[i]) > 0 {
+			list = append(list, commandLine{&all[i]})
+		}
+	}
+	return list
+}
+
+func (in *input) paths() []string {
+	var paths []string
+	for _, f := range in.ssh().Files {
+		paths = append(paths, f.Path)
+	}
+	return paths
 }
