@@ -216,3 +216,6 @@ func Commands(lines ...string) []v1alpha1.CommandGrant {
 	}
 	return grants
 }
+
+// Stat looks at a file of the server's.
+func (s *Server) Stat(path string) (os.FileInfo, error) { return os.Stat(s.Path(path)) }
