@@ -117,9 +117,6 @@ func (i *Issuer) verifyLogin(ctx context.Context, target credential.Target, logi
 	if !e.over() {
 		evidence.Until = e.at
 	}
-	if !e.over() {
-		evidence.Until = e.at
-	}
 	switch {
 	case task.taken && e.over():
 		evidence.Message = fmt.Sprintf("certificates of %s ran out at %s, yet the target still takes one on the task's terms: its clock is behind", name, until)
