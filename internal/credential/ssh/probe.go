@@ -45,13 +45,10 @@ func (i *Issuer) probeAuthority(ctx context.Context, target credential.Target, l
 	if err != nil {
 		return none, err
 	}
-	// On a connection of its own: a server counts what it refuses (MaxAuthTries).
 	plain := &asked{key: key}
-	got, err := i.query(ctx, target, login, []*asked{fresh, ended})
-	if err == nil && !got.open && fresh.taken {
-		_, err = i.query(ctx, target, login, []*asked{plain})
-	}
-	if err != nil {
+	got, err := i.query(ctx, target, login, []*asked{fresh, ended, plain})
+	// A server that hangs up at the second refusal (MaxAuthTries 2) has said enough.
+	if err != nil && (got.given == 0 || fresh.taken && got.given == 1) {
 		return none, err
 	}
 	findings := credential.Findings{ServerVersion: oneLine(got.version, 100)}

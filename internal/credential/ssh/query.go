@@ -34,6 +34,8 @@ type asked struct {
 // answers is what a server said of itself while it was asked.
 type answers struct {
 	version string
+	// given is how many of the keys it has answered about.
+	given int
 	// open says that it let us in without any proof.
 	open bool
 }
@@ -49,7 +51,7 @@ func (i *Issuer) query(ctx context.Context, target credential.Target, login stri
 	var got answers
 	next := 0
 	callback := func(auth *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
-		got.version = string(auth.Metadata.ServerVersion())
+		got.version, got.given = string(auth.Metadata.ServerVersion()), next
 		if !slices.Contains(auth.AllowedMethods, "publickey") {
 			return nil, fmt.Errorf("%w: the server takes no public keys for login %s (PubkeyAuthentication)", credential.ErrAdministrator, login)
 		}
