@@ -157,6 +157,10 @@ func TestSSH5_ATerminalIsResizedAndRecordedAsItShows(t *testing.T) {
 	if err := s.WindowChange(50, 132); err != nil {
 		t.Fatal(err)
 	}
+	// Requests are answered in their order; input has no place in that.
+	if done, err := s.SendRequest(keepalive, true, nil); err != nil || !done {
+		t.Fatal(done, err)
+	}
 	if _, err := io.WriteString(in, "stty size; secret=typed-in-secret; exit 4\n"); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package ssh
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,8 +35,9 @@ type run struct {
 	// over is closed when all that it said has been handed on, and its result recorded.
 	over chan struct{}
 
-	// tag is how it ended: exit status or signal.
-	tag atomic.Pointer[string]
+	// tag is how it ended, exit status or signal; tagged is closed once that is known.
+	tag    string
+	tagged chan struct{}
 	// out is what the client got, in bytes.
 	out atomic.Int64
 	// masked is how many values were masked, by why.
@@ -46,7 +46,10 @@ type run struct {
 }
 
 func newRun(s *sessionChannel, target ssh.Channel, fromTarget <-chan *ssh.Request, p program) *run {
-	return &run{sessionChannel: s, program: p, target: target, fromTarget: fromTarget, over: make(chan struct{})}
+	return &run{
+		sessionChannel: s, program: p, target: target, fromTarget: fromTarget,
+		over: make(chan struct{}), tagged: make(chan struct{}),
+	}
 }
 
 // start relays until the program has ended, or its channel.
@@ -102,7 +105,9 @@ func (r *run) relayBytes() error {
 	outputs.Go(func() { failed = r.relayOutput(r.outlet(writerFunc(r.writeStderr)), r.target.Stderr()) })
 	err := r.relayOutput(stdout, r.target)
 	outputs.Wait()
-	r.closeWrite()
+	if !r.isLost() {
+		r.closeWrite()
+	}
 	return errors.Join(err, failed)
 }
 
@@ -165,21 +170,29 @@ func (w writerFunc) Write(p []byte) (int, error) { return w(p) }
 
 // lostWithin is how long the end of a connection may take to be noticed behind the end
 // of its channels.
-const lostWithin = 100 * time.Millisecond
+const lostWithin = 50 * time.Millisecond
+
+// isLost says that not the program has ended, but the connection: then whoever ends that
+// tells the client why. A program that ends its output and goes on is a little later heard.
+func (r *run) isLost() bool {
+	timer := time.NewTimer(lostWithin)
+	defer timer.Stop()
+	select {
+	case <-r.tagged:
+	case <-timer.C:
+	case <-r.ctx.Done():
+	}
+	return r.ctx.Err() != nil
+}
 
 // finish tells the client, and the recording, how it ended.
 func (r *run) finish(err error) {
+	lost := r.isLost()
 	tag := "closed"
-	if ended := r.tag.Load(); ended != nil {
-		tag = *ended
-	} else {
-		// Perhaps not the program ended, but the way to it: then the client hears that.
-		timer := time.NewTimer(lostWithin)
-		defer timer.Stop()
-		select {
-		case <-r.ctx.Done():
-		case <-timer.C:
-		}
+	select {
+	case <-r.tagged:
+		tag = r.tag
+	default:
 	}
 	if n := r.typed.bytes.Load(); n > 0 {
 		tag += fmt.Sprintf(", %d bytes in", n)
@@ -191,8 +204,7 @@ func (r *run) finish(err error) {
 	if err := r.session.Result(r.ctx, result); err != nil {
 		r.end(err)
 	}
-	if context.Cause(r.ctx) != nil {
-		// Whoever ends the connection tells the client why.
+	if lost {
 		return
 	}
 	r.closeWrite()
@@ -226,7 +238,15 @@ func (r *run) serveTarget() {
 	}
 }
 
-func (r *run) ends(tag string) { r.tag.Store(&tag) }
+// ends notes how the program ended; the first word counts.
+func (r *run) ends(tag string) {
+	select {
+	case <-r.tagged:
+	default:
+		r.tag = tag
+		close(r.tagged)
+	}
+}
 
 func (r *run) notify(name string, payload []byte) bool {
 	_, err := r.client.SendRequest(name, false, payload)
