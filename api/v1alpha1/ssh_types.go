@@ -6,6 +6,7 @@ package v1alpha1
 // +kubebuilder:validation:XValidation:rule="self.host == oldSelf.host && self.port == oldSelf.port",message="host and port are immutable: create another AccessTarget"
 // +kubebuilder:validation:XValidation:rule="(has(self.hostKeys) ? self.hostKeys : []) == (has(oldSelf.hostKeys) ? oldSelf.hostKeys : []) && (has(self.hostAuthorities) ? self.hostAuthorities : []) == (has(oldSelf.hostAuthorities) ? oldSelf.hostAuthorities : [])",message="hostKeys and hostAuthorities are immutable: create another AccessTarget"
 // +kubebuilder:validation:XValidation:rule="self.credential == oldSelf.credential",message="credential is immutable: create another AccessTarget"
+// +kubebuilder:validation:XValidation:rule="self.certificateSeconds >= oldSelf.certificateSeconds",message="certificateSeconds can only be raised, for what was made before would outlive a lower one: create another AccessTarget"
 // +kubebuilder:validation:XValidation:rule="(has(self.hostKeys) && self.hostKeys.size() > 0) || (has(self.hostAuthorities) && self.hostAuthorities.size() > 0)",message="say how the server is known: hostKeys, or hostAuthorities"
 // +kubebuilder:validation:XValidation:rule="self.credential in ['Certificate', 'Static']",message="credential of an SSH target is Certificate or Static"
 type SSHTarget struct {

@@ -30,7 +30,7 @@ func TestAnAccessTargetNamesOneServer(t *testing.T) {
 		{"a name of 64 characters", put("/metadata/name", text(64)), "name has at most 63 characters"},
 		{"no spec", del("/spec"), "spec: Required value"},
 		{"no protocol", del("/spec/postgres"), "exactly one of: postgres"},
-		{"a field that nobody enforces", put("/spec/ssh", "{}"), "unknown field"},
+		{"a field that nobody enforces", put("/spec/kubernetes", "{}"), "unknown field"},
 		{"no host", del(host), "host: Required value"},
 		{"an empty host", put(host, `""`), "postgres.host"},
 		{"an IPv4 address", put(host, `"192.0.2.7"`), ""},
