@@ -45,7 +45,8 @@ func NewCommand(
 	}
 	flags.AddFlags(root.PersistentFlags())
 	root.AddCommand(
-		p.request(), p.list(), p.show(), p.psql(), p.connect(), p.close(),
+		p.request(), p.list(), p.show(), p.psql(), p.ssh(), p.scp(), p.sftp(), p.connect(), p.close(),
+		p.proxyCommand(), p.sshConfig(flags), p.krl(),
 		p.sessions(), p.replay(), p.tail(), p.search(), p.verify(), p.export(), p.evidence(),
 		kube.CompletionCommand("access", streams.Out),
 	)
@@ -141,7 +142,7 @@ func (p *plugin) psql() *cobra.Command {
 		ValidArgsFunction: p.completeNames,
 	}
 	c.Flags().StringVar(&o.KeyFile, "key", "", keyHelp)
-	c.Flags().DurationVar(&o.Timeout, "timeout", 2*time.Minute, "How long to wait for the proxy to listen.")
+	c.Flags().DurationVar(&o.Timeout, "timeout", listenTimeout, listenHelp)
 	return c
 }
 
@@ -150,7 +151,7 @@ func (p *plugin) connect() *cobra.Command {
 	c := p.named("connect NAME", "Keep a tunnel to the task's proxy open, for any client", &o.Name, o)
 	c.Flags().IntVar(&o.LocalPort, "local-port", 0, "Local port; 0 is any free one.")
 	c.Flags().StringVar(&o.KeyFile, "key", "", keyHelp)
-	c.Flags().DurationVar(&o.Timeout, "timeout", 2*time.Minute, "How long to wait for the proxy to listen.")
+	c.Flags().DurationVar(&o.Timeout, "timeout", listenTimeout, listenHelp)
 	return c
 }
 

@@ -99,16 +99,21 @@ func (s Store) Remove(authorized []string) error {
 		if err != nil {
 			continue
 		}
-		if err := os.Remove(s.path(public)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failed = append(failed, err)
+		for _, path := range []string{s.path(public), s.Beside(public, identity), s.Beside(public, knownHosts)} {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				failed = append(failed, err)
+			}
 		}
 	}
 	return errors.Join(failed...)
 }
 
-func (s Store) path(public ssh.PublicKey) string {
+func (s Store) path(public ssh.PublicKey) string { return s.Beside(public, "pem") }
+
+// Beside is the path of a file that belongs to a key of the store.
+func (s Store) Beside(public ssh.PublicKey, extension string) string {
 	sum := sha256.Sum256(public.Marshal())
-	return filepath.Join(s.Folder, hex.EncodeToString(sum[:])+".pem")
+	return filepath.Join(s.Folder, hex.EncodeToString(sum[:])+"."+extension)
 }
 
 func parse(line string) (ssh.PublicKey, error) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+	"k8s.io/streaming/pkg/httpstream"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
@@ -38,6 +39,8 @@ type Plan struct {
 	Request   *v1alpha1.TaskAccessRequest
 	Key       crypto.Signer
 	LocalPort int
+	// User is the login on an SSH server; the request's first, if empty.
+	User string
 	// Timeout bounds the wait for the proxy.
 	Timeout  time.Duration
 	Progress *terminal.Progress
@@ -55,8 +58,8 @@ func Key(r *v1alpha1.TaskAccessRequest, store clientkey.Store, file string) (cry
 	return store.Find(r.Spec.ClientKeys)
 }
 
-// Open waits until the proxy listens, writes the files, and tunnels to it.
-func Open(ctx context.Context, plan Plan) (*Login, error) {
+// Await waits until the request's proxy listens.
+func Await(ctx context.Context, plan Plan) (*v1alpha1.TaskAccessRequest, error) {
 	say := func(r *v1alpha1.TaskAccessRequest) string {
 		why := cmp.Or(task.Condition(r, v1alpha1.ConditionProxyReady).Message, "the operator has not looked at it yet")
 		return fmt.Sprintf("waiting for the proxy of %s: %s", r.Name, why)
@@ -70,7 +73,12 @@ func Open(ctx context.Context, plan Plan) (*Login, error) {
 		}
 		return task.ProxyReady(r), nil
 	}
-	r, err := task.Until(ctx, plan.Client, plan.Request, plan.Timeout, plan.Progress, say, listens)
+	return task.Until(ctx, plan.Client, plan.Request, plan.Timeout, plan.Progress, say, listens)
+}
+
+// Open waits until the proxy listens, writes the files, and tunnels to it.
+func Open(ctx context.Context, plan Plan) (*Login, error) {
+	r, err := Await(ctx, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -78,13 +86,23 @@ func Open(ctx context.Context, plan Plan) (*Login, error) {
 	if l.Folder, err = os.MkdirTemp("", "sallyport-"); err != nil {
 		return nil, fmt.Errorf("make a folder for the client's files: %w", err)
 	}
-	if err := l.write(plan.Key, plan.Now); err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	if l.Tunnel, err = dig(ctx, plan, r.Status.Endpoint); err != nil {
+	if err := l.dig(ctx, plan); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
+}
+
+func (l *Login) dig(ctx context.Context, plan Plan) (err error) {
+	endpoint := l.Request.Status.Endpoint
+	if l.Tunnel, err = reach(ctx, plan, endpoint, func(dialer httpstream.Dialer) (*tunnel.Tunnel, error) {
+		return tunnel.Open(dialer, endpoint.Port, plan.LocalPort, plan.Report)
+	}); err != nil {
+		return err
+	}
+	if endpoint.HostKey != "" {
+		return l.writeSSH(plan)
+	}
+	return l.write(plan.Key, plan.Now)
 }
 
 // attempts and pause bound the tries to reach the proxy: the requester's Role may
@@ -94,13 +112,15 @@ const (
 	pause    = 500 * time.Millisecond
 )
 
-func dig(ctx context.Context, plan Plan, endpoint *v1alpha1.Endpoint) (*tunnel.Tunnel, error) {
+func reach(
+	ctx context.Context, plan Plan, endpoint *v1alpha1.Endpoint, open func(httpstream.Dialer) (*tunnel.Tunnel, error),
+) (*tunnel.Tunnel, error) {
 	dialer, err := tunnel.Dialer(plan.Config, endpoint.Namespace, endpoint.Pod)
 	if err != nil {
 		return nil, err
 	}
 	for try := 1; ; try++ {
-		t, err := tunnel.Open(dialer, endpoint.Port, plan.LocalPort, plan.Report)
+		t, err := open(dialer)
 		if err == nil || try == attempts {
 			return t, err
 		}

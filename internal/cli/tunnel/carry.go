@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -23,7 +22,7 @@ const (
 
 // carry takes one local connection to the pod: an error stream and a data stream,
 // as the kubelet wants them.
-func (t *Tunnel) carry(ctx context.Context, client net.Conn) error {
+func (t *Tunnel) carry(ctx context.Context, client io.ReadWriteCloser) error {
 	defer func() { _ = client.Close() }()
 	upstream, request, err := t.connection()
 	if err != nil {
@@ -54,7 +53,7 @@ func (t *Tunnel) carry(ctx context.Context, client net.Conn) error {
 
 // pump copies both ways until the far end is done, the near end fails, or either
 // connection is lost. It returns when both copies have.
-func pump(ctx context.Context, client net.Conn, data httpstream.Stream, lost <-chan bool) {
+func pump(ctx context.Context, client io.ReadWriteCloser, data httpstream.Stream, lost <-chan bool) {
 	down, up := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(down)

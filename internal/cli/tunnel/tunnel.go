@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -49,6 +50,19 @@ func Open(dialer httpstream.Dialer, remotePort int32, localPort int, report func
 		return nil, errors.Join(err, listener.Close())
 	}
 	return t, nil
+}
+
+// Single reaches the API server for one connection, which Carry carries.
+func Single(dialer httpstream.Dialer, remotePort int32) (*Tunnel, error) {
+	t := &Tunnel{dialer: dialer, port: remotePort}
+	_, _, err := t.connection()
+	return t, err
+}
+
+// Carry takes one local connection to the pod, until either end is done; it closes it.
+func (t *Tunnel) Carry(ctx context.Context, local io.ReadWriteCloser) error {
+	defer t.hangUp()
+	return t.carry(ctx, local)
 }
 
 // Port is the local port.

@@ -5,19 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"os/signal"
-	"syscall"
 	"time"
 
-	"golang.org/x/term"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/cli/clientkey"
+	"github.com/sallyport/sallyport/internal/cli/foreground"
 	"github.com/sallyport/sallyport/internal/cli/kube"
 	"github.com/sallyport/sallyport/internal/cli/login"
 	"github.com/sallyport/sallyport/internal/cli/task"
@@ -86,53 +83,11 @@ func (o *Options) Run(ctx context.Context) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() { served <- in.Tunnel.Serve(serving) }()
-	err = o.run(in.Conninfo())
+	err = foreground.Run(o.IOStreams, o.Program, append([]string{"--dbname=" + in.Conninfo()}, o.Arguments...)...)
 	stop()
 	return errors.Join(err, <-served)
 }
 
 func (o *Options) report(err error) {
 	fmt.Fprintln(o.ErrOut, record.PrintableLine("warning: "+err.Error()))
-}
-
-// run runs psql in the foreground, and passes signals on to it.
-func (o *Options) run(conninfo string) error {
-	command := exec.Command(o.Program, append([]string{"--dbname=" + conninfo}, o.Arguments...)...)
-	command.Stdin, command.Stdout, command.Stderr = o.In, o.Out, o.ErrOut
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
-	defer signal.Stop(signals)
-	if err := command.Start(); err != nil {
-		return fmt.Errorf("start psql: %w", err)
-	}
-	exited := make(chan error, 1)
-	go func() { exited <- command.Wait() }()
-	for {
-		select {
-		case s := <-signals:
-			// A terminal has sent Ctrl-C and Ctrl-\ to psql as well as to us.
-			if !o.interactive() || s != syscall.SIGINT && s != syscall.SIGQUIT {
-				_ = command.Process.Signal(s)
-			}
-		case err := <-exited:
-			return exitError(err)
-		}
-	}
-}
-
-func (o *Options) interactive() bool {
-	file, ok := o.In.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
-}
-
-// exitError makes psql's exit code ours; psql has said what was wrong.
-func exitError(err error) error {
-	exit := &exec.ExitError{}
-	if !errors.As(err, &exit) {
-		return err
-	}
-	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return &kube.ExitError{Code: 128 + int(status.Signal())}
-	}
-	return &kube.ExitError{Code: exit.ExitCode()}
 }

@@ -1,0 +1,67 @@
+package clientkey
+
+import (
+	"crypto"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Extensions of the files that ssh reads, beside a key's own.
+const (
+	identity   = "identity"
+	knownHosts = "known_hosts"
+)
+
+// OpenSSH is a private key in OpenSSH's own form, which every ssh reads as an identity
+// file, whatever the kind of key.
+func OpenSSH(key crypto.Signer, comment string) ([]byte, error) {
+	block, err := ssh.MarshalPrivateKey(key, comment)
+	if err != nil {
+		return nil, fmt.Errorf("write the key for ssh: %w", err)
+	}
+	return pem.EncodeToMemory(block), nil
+}
+
+// ForSSH writes a key, and the host key that it is shown to, where ssh_config(5) may name
+// them; Remove removes both with the key. It returns the paths.
+func (s Store) ForSSH(key crypto.Signer, comment, known string) (identityFile, knownHostsFile string, err error) {
+	public, err := ssh.NewPublicKey(key.Public())
+	if err != nil {
+		return "", "", fmt.Errorf("write the key for ssh: %w", err)
+	}
+	private, err := OpenSSH(key, comment)
+	if err != nil {
+		return "", "", err
+	}
+	identityFile, knownHostsFile = s.Beside(public, identity), s.Beside(public, knownHosts)
+	if err := os.MkdirAll(s.Folder, 0o700); err != nil {
+		return "", "", fmt.Errorf("write the key for ssh: %w", err)
+	}
+	for path, content := range map[string][]byte{identityFile: private, knownHostsFile: []byte(known)} {
+		if err := replace(path, content); err != nil {
+			return "", "", fmt.Errorf("write the key for ssh: %w", err)
+		}
+	}
+	return identityFile, knownHostsFile, nil
+}
+
+// replace puts a file, for the user alone, in the place of an older one.
+func replace(path string, content []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(path), ".ssh-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(file.Name()) }()
+	_, err = file.Write(content)
+	if closing := file.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
