@@ -117,6 +117,19 @@ func (s *Session) Stream(ctx context.Context, operation int64, chunk []byte) err
 	return err
 }
 
+// Chunk is Stream for who has hashed already: SHA256 may be of all that came so far, and is
+// empty where it did not come in order.
+func (s *Session) Chunk(ctx context.Context, chunk record.Stream) error {
+	if _, err := s.live(ctx); err != nil {
+		return err
+	}
+	if err := s.append(record.Event{Type: record.EventStream, Stream: &chunk}); err != nil {
+		return err
+	}
+	_, err := s.live(ctx)
+	return err
+}
+
 // Result records what the target answered to an operation. It is recorded even
 // when the session is ending: the operation has run.
 func (s *Session) Result(_ context.Context, result record.Result) error {

@@ -46,7 +46,9 @@ type connection struct {
 	displays reverse
 
 	listeners listeners
-	channels  sync.WaitGroup
+	// moved is what went through as files.
+	moved    moved
+	channels sync.WaitGroup
 
 	mu sync.Mutex
 	// programs are the client's session channels, for what is told in passing; opened is

@@ -4,6 +4,9 @@ package ssh
 // them on as they are. It reads and writes run.client and run.target to the end of both,
 // and closes neither; an error closes the target's channel.
 func judgedRelay(kind string) func(*run) error {
-	_ = kind
+	switch kind {
+	case kindSFTP:
+		return (*run).relaySFTP
+	}
 	return nil
 }
