@@ -1,14 +1,14 @@
 package target
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 )
@@ -129,9 +129,7 @@ func TestOP2_ASecretBoundsTheLoginsThatTasksMayBeGiven(t *testing.T) {
 		"and never more than it says":     {true, map[string]string{"username": "audit", "logins": "deploy"}, []string{"deploy"}},
 	} {
 		target, data := sshTarget(), map[string]string{"password": "s3cret"}
-		for key, value := range c.data {
-			data[key] = value
-		}
+		maps.Copy(data, c.data)
 		if c.static {
 			target.Spec.SSH.Credential, data["credential"] = v1alpha1.CredentialStatic, "Static"
 		}
