@@ -87,8 +87,8 @@ func (p *plugin) sshConfig(flags *genericclioptions.ConfigFlags) *cobra.Command 
 // a file lives longer than a current context.
 func given(c *cobra.Command, flags *genericclioptions.ConfigFlags) []string {
 	var out []string
-	c.InheritedFlags().Visit(func(f *pflag.Flag) {
-		if f.Name == "namespace" {
+	c.InheritedFlags().VisitAll(func(f *pflag.Flag) {
+		if !f.Changed || f.Name == "namespace" {
 			return
 		}
 		if values, ok := f.Value.(pflag.SliceValue); ok {

@@ -30,6 +30,29 @@ const (
 // ssh, scp and sftp.
 func (l *Login) Config() string { return filepath.Join(l.Folder, configFile) }
 
+// Lines are what people, and their programs, connect by: a connection string, or
+// commands.
+func (l *Login) Lines() []string {
+	if l.Request.Status.Endpoint.HostKey == "" {
+		return []string{l.Conninfo()}
+	}
+	config, host := l.Config(), l.Request.Name
+	return []string{
+		fmt.Sprintf("ssh -F %s %s", config, host),
+		fmt.Sprintf("scp -F %s FILE %s:/PATH", config, host),
+		fmt.Sprintf("sftp -F %s %s", config, host),
+		fmt.Sprintf("rsync -e 'ssh -F %s' FILE %s:/PATH", config, host),
+	}
+}
+
+// How says what to do with Lines.
+func (l *Login) How() string {
+	if l.Request.Status.Endpoint.HostKey == "" {
+		return "with the line above, for example psql \"…\""
+	}
+	return "by one of the lines above"
+}
+
 func (l *Login) writeSSH(plan Plan) error {
 	host := Host{
 		Address: "127.0.0.1", Port: l.Tunnel.Port(),

@@ -48,6 +48,9 @@ func Who(r v1alpha1.ReviewRequirement, task v1alpha1.Task) string {
 
 // Grant says what a task would get, one line each.
 func Grant(grant v1alpha1.Grant) []string {
+	if grant.SSH != nil {
+		return grantSSH(grant.SSH)
+	}
 	pg := grant.Postgres
 	if pg == nil {
 		return []string{"nothing"}

@@ -75,8 +75,10 @@ func (o *Options) Run(ctx context.Context) error {
 			o.report(err)
 		}
 	}()
-	fmt.Fprintln(o.Out, record.PrintableLine(in.Conninfo()))
-	fmt.Fprintf(o.ErrOut, "Listening on 127.0.0.1:%d for %s. Connect with the line above, for example psql \"…\"; Ctrl-C ends it.\n", in.Tunnel.Port(), in.Request.Name)
+	for _, line := range in.Lines() {
+		fmt.Fprintln(o.Out, record.PrintableLine(line))
+	}
+	fmt.Fprintf(o.ErrOut, "Listening on 127.0.0.1:%d for %s. Connect %s; Ctrl-C ends it.\n", in.Tunnel.Port(), in.Request.Name, in.How())
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -76,6 +76,9 @@ func (o *Options) Run(ctx context.Context) error {
 			o.report(err)
 		}
 	}()
+	if in.Request.Status.Endpoint.HostKey != "" {
+		return fmt.Errorf("%s is for an SSH server: kubectl access ssh %s", in.Request.Name, in.Request.Name)
+	}
 	if reason, message := task.State(in.Request); reason != v1alpha1.ReasonActive {
 		fmt.Fprintln(o.ErrOut, record.PrintableLine(fmt.Sprintf("%s: %s; psql goes on by itself when it is approved", reason, message)))
 	}

@@ -127,7 +127,7 @@ func (o *Options) tell(ctx context.Context, request *v1alpha1.TaskAccessRequest)
 		return nil
 	}
 	// Not looked at in time is no failure: it is looked at when the operator is back.
-	fmt.Fprintf(o.ErrOut, "It waits for its review now. You can connect already, and wait inside:\n  kubectl access psql %s -n %s\n", request.Name, request.Namespace)
+	fmt.Fprintf(o.ErrOut, "It waits for its review now. You can connect already, and wait inside:\n  kubectl access %s %s -n %s\n", o.verb(ctx), request.Name, request.Namespace)
 	return nil
 }
 
@@ -200,6 +200,16 @@ func (o *Options) wait(ctx context.Context, request *v1alpha1.TaskAccessRequest)
 	if _, err := task.Until(ctx, o.client, request, o.Timeout, terminal.NewProgress(o.ErrOut), say, active); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(o.Out, "%s is active: kubectl access psql %s -n %s\n", request.Name, request.Name, request.Namespace)
+	_, err := fmt.Fprintf(o.Out, "%s is active: kubectl access %s %s -n %s\n", request.Name, o.verb(ctx), request.Name, request.Namespace)
 	return err
+}
+
+// verb is the one that connects to the target; who may not read that is told of psql.
+func (o *Options) verb(ctx context.Context) string {
+	target := &v1alpha1.AccessTarget{}
+	err := o.client.Get(ctx, client.ObjectKey{Namespace: o.namespace, Name: o.Target}, target)
+	if err == nil && target.Spec.SSH != nil {
+		return "ssh"
+	}
+	return "psql"
 }

@@ -16,7 +16,7 @@ import (
 const bar = "  | "
 
 // operation prints a held operation: what an answer releases, and what is known of it.
-func operation(out io.Writer, held *v1alpha1.HeldOperation) error {
+func operation(out io.Writer, held *v1alpha1.HeldOperation, grant v1alpha1.Grant) error {
 	fmt.Fprintln(out)
 	what := "before it runs"
 	if held.Point == v1alpha1.HoldAtCommit {
@@ -36,14 +36,17 @@ func operation(out io.Writer, held *v1alpha1.HeldOperation) error {
 			fmt.Fprintf(out, "%s$%d = %s\n", bar, i+1, record.PrintableLine(value))
 		}
 	}
-	impact(out, held)
+	impact(out, held, grant.Postgres != nil)
 	return effects(out, held.Effects)
 }
 
-func impact(out io.Writer, held *v1alpha1.HeldOperation) {
-	fmt.Fprintln(out, "\nImpact:")
+// impact prints what is known of an operation; of a statement of SQL, that it could not
+// be estimated, too.
+func impact(out io.Writer, held *v1alpha1.HeldOperation, sql bool) {
+	header := "\nImpact:\n"
 	line := func(format string, args ...any) {
-		fmt.Fprintln(out, "  "+record.PrintableLine(fmt.Sprintf(format, args...)))
+		fmt.Fprintln(out, header+"  "+record.PrintableLine(fmt.Sprintf(format, args...)))
+		header = ""
 	}
 	if len(held.Writes) > 0 {
 		line("writes %s", strings.Join(held.Writes, ", "))
@@ -60,7 +63,7 @@ func impact(out io.Writer, held *v1alpha1.HeldOperation) {
 			line("%s", strings.TrimSuffix(fmt.Sprintf("about %d rows: %s", *held.EstimatedRows, held.Preview), ": "))
 		case held.Preview != "":
 			line("%s", held.Preview)
-		default:
+		case sql:
 			line("preview unavailable")
 		}
 	}

@@ -53,7 +53,7 @@ func (o *Options) Run(ctx context.Context) error {
 	var out strings.Builder
 	o.question(&out, r)
 	if held := r.Spec.Question.Subject.Held; held != nil {
-		if err := operation(&out, held); err != nil {
+		if err := operation(&out, held, r.Spec.Question.Grant); err != nil {
 			return err
 		}
 	}
