@@ -137,7 +137,7 @@ func (r *Relay) planPath(q *Request, what onPath) (*job, error) {
 		}
 	}
 	if what.changes {
-		j.Shown += place.shown()
+		j.Shown += place.Shown()
 	}
 	if q.Type == typeExtended {
 		j.packet = extendedRequest(0, q.Extension, append(appendString(nil, place.Path), rest...))
@@ -147,8 +147,8 @@ func (r *Relay) planPath(q *Request, what onPath) (*job, error) {
 	return j, nil
 }
 
-// shown is what is there, for people.
-func (p *Place) shown() string {
+// Shown is what is there, for people.
+func (p *Place) Shown() string {
 	if !p.Exists {
 		return " (nothing is there)"
 	}
@@ -194,7 +194,7 @@ func (r *Relay) planOpen(q *Request) (*job, error) {
 	if q.Attributes.flags&hasPermissions != 0 && q.Flags&flagCreate != 0 && !place.Exists {
 		how = append(how, "as new with mode "+strconv.FormatUint(uint64(q.Attributes.mode&0o7777), 8))
 	}
-	j.Shown = "sftp open " + quoted(place.Path) + " " + strings.Join(how, ", ") + place.shown()
+	j.Shown = "sftp open " + quoted(place.Path) + " " + strings.Join(how, ", ") + place.Shown()
 	return j, nil
 }
 
@@ -260,7 +260,7 @@ func (r *Relay) planRename(q *Request) (*job, error) {
 	}
 	j := &job{
 		Operation: Operation{Kind: kindOf(q), Bytes: -1, Files: []policy.FileUse{tree(&from, v1alpha1.FileDelete), use(to.Path, v1alpha1.FileWrite)},
-			Shown: kindOf(q) + " " + quoted(from.Path) + " to " + quoted(to.Path) + from.shown()},
+			Shown: kindOf(q) + " " + quoted(from.Path) + " to " + quoted(to.Path) + from.Shown()},
 		kind: q.Type, ext: q.Extension, renames: true, packet: r.twoPaths(q, from.Path, to.Path),
 		events: []record.File{{Path: from.Path, Op: "rename"}, {Path: to.Path, Op: "rename to"}},
 	}
@@ -268,7 +268,7 @@ func (r *Relay) planRename(q *Request) (*job, error) {
 		j.Files[1] = everything(to.Path, v1alpha1.FileWrite)
 	}
 	if to.Exists {
-		j.Shown += ", over what is there" + to.shown()
+		j.Shown += ", over what is there" + to.Shown()
 	}
 	if from.Exists && from.Attributes.is(modeLink) {
 		text, err := r.ask(r.ctx, []question{{typeReadlink, from.Path}})
@@ -334,7 +334,7 @@ func (r *Relay) planHardlink(q *Request) (*job, error) {
 	return &job{
 		Operation: Operation{Kind: kindOf(q), Bytes: -1,
 			Files: []policy.FileUse{use(from.Path, v1alpha1.FileRead), use(from.Path, v1alpha1.FileWrite), use(to.Path, v1alpha1.FileWrite)},
-			Shown: "sftp hardlink " + quoted(to.Path) + " to " + quoted(from.Path) + from.shown()},
+			Shown: "sftp hardlink " + quoted(to.Path) + " to " + quoted(from.Path) + from.Shown()},
 		kind: q.Type, ext: q.Extension, renames: true, packet: r.twoPaths(q, from.Path, to.Path),
 		events: []record.File{{Path: to.Path, Op: "hardlink"}},
 	}, nil
