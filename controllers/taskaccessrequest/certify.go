@@ -47,7 +47,7 @@ func (p *Provider) Certify(ctx context.Context, uid string, key ssh.PublicKey, l
 	if !ok {
 		return nil, fmt.Errorf("%w: this manager makes none", control.ErrNotCertified)
 	}
-	target, err := p.Targets.Resolve(ctx, v.target)
+	target, err := p.Targets.Consent(ctx, v.target)
 	if err != nil {
 		return nil, err
 	}

@@ -92,6 +92,12 @@ func (resolved) Resolve(_ context.Context, target *v1alpha1.AccessTarget) (crede
 	return credential.Target{Name: target.Name, Namespace: target.Namespace, Spec: target.Spec, Addresses: []string{"192.0.2.10"}}, nil
 }
 
+func (r resolved) Consent(ctx context.Context, target *v1alpha1.AccessTarget) (credential.Target, error) {
+	answer, err := r.Resolve(ctx, target)
+	answer.Addresses = nil
+	return answer, err
+}
+
 type intact struct{ differences []string }
 
 func (g *intact) Differences(context.Context) ([]string, error) { return g.differences, nil }

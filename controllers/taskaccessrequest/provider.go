@@ -19,13 +19,19 @@ import (
 	"github.com/sallyport/sallyport/internal/manifest"
 )
 
+// Consents finds the administrator's side of a target without a resolver, an outage of
+// which ends no session.
+type Consents interface {
+	Consent(ctx context.Context, target *v1alpha1.AccessTarget) (credential.Target, error)
+}
+
 // Provider answers the control channel on every replica: what a task's proxy may
 // know and do now. It reads; what it writes of a proxy's report is in report.go.
 type Provider struct {
 	client.Client
 	// Uncached reads around the cache: a grant rests on what the API server says now.
 	Uncached client.Reader
-	Targets  Targets
+	Targets  Consents
 	Issuers  credential.Issuers
 	HostKeys HostKeys
 	// RecordingKey signs segments of recordings.

@@ -77,7 +77,7 @@ func TestAnOutageOfResolverOrSecretEndsNoGrantedSession(t *testing.T) {
 
 type unresolved struct{}
 
-func (unresolved) Resolve(context.Context, *v1alpha1.AccessTarget) (credential.Target, error) {
+func (unresolved) Consent(context.Context, *v1alpha1.AccessTarget) (credential.Target, error) {
 	return credential.Target{}, errDown
 }
 

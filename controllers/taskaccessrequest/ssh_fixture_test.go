@@ -69,6 +69,10 @@ func (c *consents) Resolve(ctx context.Context, target *v1alpha1.AccessTarget) (
 	return answer, err
 }
 
+func (c *consents) Consent(ctx context.Context, target *v1alpha1.AccessTarget) (credential.Target, error) {
+	return c.Resolve(ctx, target)
+}
+
 // newSSHWorld is a world whose request is for an SSH server.
 func newSSHWorld(t *testing.T, kind v1alpha1.CredentialType) *world {
 	t.Helper()

@@ -62,7 +62,7 @@ func (p *Provider) login(ctx context.Context, v view) (credential.Login, error) 
 	target := credential.Target{Name: v.target.Name, Namespace: v.target.Namespace, Spec: v.target.Spec}
 	if issued.Type == v1alpha1.CredentialStatic {
 		var err error
-		if target, err = p.Targets.Resolve(ctx, v.target); err != nil {
+		if target, err = p.Targets.Consent(ctx, v.target); err != nil {
 			return credential.Login{}, err
 		}
 	}

@@ -49,13 +49,25 @@ func (e *Error) Error() string { return e.Message }
 
 // +kubebuilder:rbac:groups="",namespace=sallyport-targets,resources=secrets,verbs=get;list;watch
 
-// Resolve reads the target's Secret, wants it to pin the very same server, and looks
-// the host up. Every later dial is to the addresses returned: whoever controls the
-// name's DNS cannot answer otherwise the second time.
+// Resolve is Consent, and looks the host up. Every later dial is to the addresses
+// returned: whoever controls the name's DNS cannot answer otherwise the second time.
 func (r *Resolver) Resolve(ctx context.Context, target *v1alpha1.AccessTarget) (credential.Target, error) {
+	resolved, err := r.Consent(ctx, target)
+	if err != nil {
+		return credential.Target{}, err
+	}
+	endpoint, _ := EndpointOf(target.Spec)
+	if resolved.Addresses, err = r.addresses(ctx, endpoint.Host); err != nil {
+		return credential.Target{}, err
+	}
+	return resolved, nil
+}
+
+// Consent reads the target's Secret, and wants it to pin the very same server. It asks no
+// resolver, and knows no addresses.
+func (r *Resolver) Consent(ctx context.Context, target *v1alpha1.AccessTarget) (credential.Target, error) {
 	none := credential.Target{}
-	endpoint, ok := EndpointOf(target.Spec)
-	if !ok {
+	if _, ok := EndpointOf(target.Spec); !ok {
 		return none, &Error{v1alpha1.ReasonUnsupported, "the target is of no protocol that is served here"}
 	}
 	key := types.NamespacedName{Namespace: v1alpha1.TargetNamespace, Name: SecretName(target)}
@@ -70,16 +82,9 @@ func (r *Resolver) Resolve(ctx context.Context, target *v1alpha1.AccessTarget) (
 	if err != nil {
 		return none, err
 	}
-	addresses, err := r.addresses(ctx, endpoint.Host)
-	if err != nil {
-		return none, err
-	}
 	spec := *target.Spec.DeepCopy()
 	listOf(&spec).bound(secret)
-	return credential.Target{
-		Name: target.Name, Namespace: target.Namespace, Spec: spec,
-		Addresses: addresses, Admin: admin,
-	}, nil
+	return credential.Target{Name: target.Name, Namespace: target.Namespace, Spec: spec, Admin: admin}, nil
 }
 
 // SecretName is the name of a target's Secret. A namespace's name has no dot, so no
