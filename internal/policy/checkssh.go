@@ -16,6 +16,9 @@ func checkSSH(spec v1alpha1.AccessPolicySpec) Errors {
 	if g.Unrestricted && namesSSH(g) {
 		add("grants everything, and names something: name nothing, or leave unrestricted out", "unrestricted")
 	}
+	if g.Shell == v1alpha1.ShellRestricted && len(g.Commands) == 0 {
+		add("Restricted runs what commands names, and that is nothing: name some", "shell")
+	}
 	for i, c := range g.Commands {
 		if wrong := checkCommand(c); wrong != "" {
 			add(wrong, "commands[%d].argv", i)

@@ -16,6 +16,9 @@ func narrowSSH(policy v1alpha1.Grant, request *v1alpha1.SSHGrant) (v1alpha1.Gran
 	if len(beyond) > 0 {
 		return v1alpha1.Grant{}, fmt.Errorf("the request asks for more than its policy grants: %s: name less, or another policy", strings.Join(beyond, ", "))
 	}
+	if problems := checkSSH(v1alpha1.AccessPolicySpec{Grant: v1alpha1.Grant{SSH: request}}); len(problems) > 0 {
+		return v1alpha1.Grant{}, fmt.Errorf("the request's grant means nothing: %w", problems)
+	}
 	return v1alpha1.Grant{SSH: narrowedSSH(policy.SSH, request)}, nil
 }
 
@@ -27,6 +30,10 @@ func exceedsSSH(policy, request *v1alpha1.SSHGrant) (beyond []string) {
 		}
 	}
 	if policy.Unrestricted {
+		// Nothing but its logins and its masks bounds it.
+		if request.UnmaskedStreams && !policy.UnmaskedStreams {
+			beyond = append(beyond, "unmaskedStreams")
+		}
 		return beyond
 	}
 	if request.Unrestricted {

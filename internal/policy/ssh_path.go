@@ -55,7 +55,7 @@ func newPath(pattern string) path {
 // names yields the names of a canonical path.
 func names(path string) func(func(string) bool) {
 	return func(yield func(string) bool) {
-		for rest := path[1:]; rest != ""; {
+		for rest := strings.TrimPrefix(path, "/"); rest != ""; {
 			var name string
 			name, rest, _ = strings.Cut(rest, "/")
 			if !yield(name) {
