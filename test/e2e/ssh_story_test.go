@@ -152,7 +152,7 @@ func (s *serverStory) denied(t *testing.T) {
 	if _, code := command.Exit(t, harness.Patience); code != 126 {
 		t.Errorf("exit code %d: %s", code, command.Err)
 	}
-	says(t, command.Err.String(), `rule "restarts"`, "alice: not before noon")
+	says(t, command.Err.String(), "rule restarts", "alice: not before noon")
 }
 
 func (s *serverStory) interrupted(t *testing.T) {

@@ -173,10 +173,9 @@ func (c *Cluster) ServerDomain(t testing.TB, change ...func(*v1alpha1.AccessPoli
 	t.Helper()
 	s := c.Server(t)
 	d := c.settle(t, Web)
-	c.create(t, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.TargetNamespace, Name: d.Namespace + "." + Web},
-		StringData: map[string]string{"host": s.Name, "port": strconv.Itoa(int(s.Port)), "host-keys": s.HostKey},
-	}, &v1alpha1.AccessTarget{
+	// As an administrator would: the server trusts the authority first, then the platform
+	// agrees that it is a target.
+	c.create(t, &v1alpha1.AccessTarget{
 		ObjectMeta: d.meta(Web),
 		Spec: v1alpha1.AccessTargetSpec{SSH: &v1alpha1.SSHTarget{
 			Host: s.Name, Port: s.Port, HostKeys: []string{s.HostKey}, Logins: []string{Login, "audit"}, CertificateSeconds: 30,
@@ -190,6 +189,10 @@ func (c *Cluster) ServerDomain(t testing.TB, change ...func(*v1alpha1.AccessPoli
 		return target.Status.CertificateAuthority != "", fmt.Sprintf("%+v", target.Status)
 	})
 	s.Trust(t, target.Status.CertificateAuthority)
+	c.create(t, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.TargetNamespace, Name: d.Namespace + "." + Web},
+		StringData: map[string]string{"host": s.Name, "port": strconv.Itoa(int(s.Port)), "host-keys": s.HostKey},
+	})
 	policy := deployPolicy()
 	for _, f := range change {
 		f(&policy)
@@ -205,6 +208,7 @@ func deployPolicy() v1alpha1.AccessPolicySpec {
 	policy := readPolicy()
 	policy.TaskTypes, policy.Targets = []string{TypeDeploy}, []string{Web}
 	policy.Grant = v1alpha1.Grant{SSH: &v1alpha1.SSHGrant{Logins: []string{Login}}}
+	policy.Session.MaxConcurrent = 50
 	return policy
 }
 

@@ -29,7 +29,7 @@ type Tools struct {
 func (k *Task) Tools(t testing.TB) *Tools {
 	t.Helper()
 	host := Login + "@" + k.Name
-	return k.Requester.tools(t, host, k.Requester.Kubectl(t, "access", "config", k.Name, "-n", k.Domain.Namespace))
+	return k.Requester.tools(t, host, k.Requester.Kubectl(t, "access", "ssh-config", k.Name, "-n", k.Domain.Namespace))
 }
 
 // Direct are the tools of somebody whom the server lets in by itself: what they see is
