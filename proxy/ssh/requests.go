@@ -109,6 +109,8 @@ func (s *sessionChannel) resize(request *ssh.Request) bool {
 	switch {
 	case s.running != nil:
 		s.running.resized(size)
+	case s.lines != nil:
+		s.lines.resized(size)
 	case s.target != nil:
 		_, err := s.target.SendRequest(request.Type, false, ssh.Marshal(&size))
 		return err == nil

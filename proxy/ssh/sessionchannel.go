@@ -48,6 +48,8 @@ type sessionChannel struct {
 	typed *input
 	// running is what runs here; nil before.
 	running *run
+	// lines is the proxy's own shell, where that runs instead.
+	lines *lineShell
 	// started says that the one program was asked for, whatever became of it.
 	started bool
 
@@ -91,6 +93,9 @@ func (c *connection) serveSession(asked ssh.NewChannel) {
 	s.typed.stop()
 	if s.running != nil {
 		<-s.running.over
+	}
+	if s.lines != nil {
+		s.lines.close()
 	}
 }
 
