@@ -49,11 +49,12 @@ func gather(t *testing.T, d *harness.Domain, server *harness.Server, name string
 	start("git in the middle of a fetch", "ssh", host, "git-upload-pack /srv/git/site.git")
 	says("git in the middle of a fetch", "refs/heads/main")
 
-	start("sftp's prompt", "sh", "-c", `exec sftp -F "${RSYNC_RSH#ssh -F }" "$0"`, host)
+	batch := c.tools.Local(t, "batch", []byte("get "+folder+"/big "+c.tools.Home+"/sftp\n"))
+	start("sftp's download", "sftp", "-q", "-l", "800", "-b", batch, host)
 	start("scp's download", "scp", "-q", "-l", "800", host+":"+folder+"/big", c.tools.Home+"/scp")
 	start("the old scp's download", "scp", "-q", "-O", "-l", "800", host+":"+folder+"/big", c.tools.Home+"/old")
 	start("rsync's download", "rsync", "--inplace", "--bwlimit=100", host+":"+folder+"/big", c.tools.Home+"/rsync")
-	for _, name := range []string{"scp", "old", "rsync"} {
+	for _, name := range []string{"sftp", "scp", "old", "rsync"} {
 		harness.Eventually(t, harness.Patience, "the first bytes of "+name, func() (bool, string) {
 			info, err := os.Stat(c.tools.Home + "/" + name)
 			return err == nil && info.Size() > 0, fmt.Sprint(err)
@@ -146,7 +147,7 @@ func TestLIFE1_ClosingEndsEveryKindOfSSHStreamWithinASecond(t *testing.T) {
 func TestLIFE1_ExpiryEndsEveryKindOfSSHStream(t *testing.T) {
 	t.Parallel()
 	d, server := harness.Open(t).ServerDomain(t, everythingHeldTouches)
-	c := gather(t, d, server, "web-1", "--duration=40s")
+	c := gather(t, d, server, "web-1", "--duration=60s")
 	// status.expiresAt has whole seconds.
 	within(t, c.ends(t, c.task.Get(t).Status.ExpiresAt.Time), 2*time.Second)
 	c.told(t, "time is over")

@@ -194,7 +194,7 @@ func (s *serverStory) out(t *testing.T) {
 
 func (s *serverStory) recorded(t *testing.T) {
 	replay := s.task.Replay(t)
-	says(t, replay, "bob", "id -un", "cat /etc/passwd", "REFUSED", "restarts", "Approved: go ahead", "Denied: alice: not before noon", s.folder+"/index.html")
+	says(t, replay, "bob", "id -un", "cat /etc/passwd", "REFUSED", "restarts", "Approved: approved by alice", "Denied: alice: not before noon", s.folder+"/index.html")
 	doesNotSay(t, replay, "BEGIN OPENSSH PRIVATE KEY")
 	verdict := s.task.Verify(t)
 	if verdict.Code != 0 {

@@ -89,5 +89,5 @@ func TestSSH3_ARestrictedShellRunsWhatIsGrantedLineByLine(t *testing.T) {
 	if _, code := shell.Exit(t, harness.Patience); code != 0 {
 		t.Errorf("exit code %d: %s", code, shell.Err)
 	}
-	says(t, task.Replay(t), "id -un", "uname -a", "REFUSED", "Approved: go ahead")
+	says(t, task.Replay(t), "id -un", "uname -a", "REFUSED", "Approved: approved by alice")
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -42,8 +43,8 @@ type Server struct {
 	caKeys, revokedKeys, authorizedKeys, root, log string
 }
 
-// trust is held by who changes the server's list of authorities.
-var trust sync.Mutex
+// lists is held by who changes a list of keys of the server's.
+var lists sync.Mutex
 
 // Server is there when the environment has it.
 func (c *Cluster) Server(t testing.TB) *Server {
@@ -73,16 +74,22 @@ func (c *Cluster) Server(t testing.TB) *Server {
 // Trust has the server take an authority's certificates, until the end of the test.
 func (s *Server) Trust(t testing.TB, authority string) {
 	t.Helper()
-	line := []byte(strings.TrimSpace(authority) + "\n")
+	s.list(t, s.caKeys, authority)
+}
+
+// list has a line in a list of keys, until the end of the test.
+func (s *Server) list(t testing.TB, path, key string) {
+	t.Helper()
+	line := []byte(strings.TrimSpace(key) + "\n")
 	change := func(edit func(content []byte) []byte) {
-		trust.Lock()
-		defer trust.Unlock()
-		content, err := os.ReadFile(s.caKeys)
-		if err != nil {
+		lists.Lock()
+		defer lists.Unlock()
+		content, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Error(err)
 			return
 		}
-		replace(t, s.caKeys, edit(content))
+		replace(t, path, edit(content))
 	}
 	change(func(content []byte) []byte { return append(content, line...) })
 	t.Cleanup(func() {

@@ -33,7 +33,7 @@ func (k *Task) Tools(t testing.TB) *Tools {
 }
 
 // Direct are the tools of somebody whom the server lets in by itself: what they see is
-// what a task's ought to. It is for one test at a time.
+// what a task's ought to.
 func (s *Server) Direct(t testing.TB, user *User) *Tools {
 	t.Helper()
 	key := filepath.Join(t.TempDir(), "key")
@@ -44,7 +44,7 @@ func (s *Server) Direct(t testing.TB, user *User) *Tools {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replace(t, filepath.Join(s.authorizedKeys, Login), public)
+	s.list(t, filepath.Join(s.authorizedKeys, Login), string(public))
 	host, port, err := net.SplitHostPort(s.Address)
 	if err != nil {
 		t.Fatal(err)
