@@ -43,7 +43,7 @@ type relay struct {
 	base   string
 	asBase bool
 	// top are the names that a download may begin with.
-	top map[string]bool
+	top    map[string]bool
 	buffer []byte
 }
 
