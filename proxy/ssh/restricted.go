@@ -202,7 +202,7 @@ func (l *lineShell) channel(text string) (ssh.Channel, <-chan *ssh.Request, erro
 
 // relay hands on between the client and a command, to its end.
 func (l *lineShell) relay(ctx, wanted context.Context, r *run) int {
-	ended := context.AfterFunc(ctx, r.closeTarget)
+	ended := context.AfterFunc(ctx, func() { r.kill("HUP") })
 	defer ended()
 	var stdout, stderr io.Writer = r.client, writerFunc(r.writeStderr)
 	if l.terminal != nil && !l.hasTerminal() {
@@ -249,7 +249,7 @@ func (l *lineShell) relay(ctx, wanted context.Context, r *run) int {
 func (l *lineShell) interruptible(wanted context.Context, r *run) {
 	interrupt := sync.OnceFunc(func() {
 		_, _ = r.target.SendRequest("signal", false, ssh.Marshal(&signalRequest{"INT"}))
-		time.AfterFunc(afterInterrupt, r.closeTarget)
+		time.AfterFunc(afterInterrupt, func() { r.kill("KILL") })
 	})
 	if l.hasTerminal() {
 		l.keyboard.OnInterrupt(nil)
@@ -259,6 +259,13 @@ func (l *lineShell) interruptible(wanted context.Context, r *run) {
 	if wanted.Err() != nil {
 		interrupt()
 	}
+}
+
+// kill ends a command for good. Closing the channel alone does not: OpenSSH keeps it until
+// the command has closed its stderr.
+func (r *run) kill(signal string) {
+	_, _ = r.target.SendRequest("signal", false, ssh.Marshal(&signalRequest{signal}))
+	r.closeTarget()
 }
 
 // feed hands on what is typed. Without a terminal on the target a return ends a line,

@@ -215,6 +215,7 @@ func TestATerminalIsMaskedForTheClientAndTheRecording(t *testing.T) {
 	policy.Masking = &v1alpha1.MaskingPolicy{Detectors: []v1alpha1.DetectorMask{{Name: "mail", Detect: v1alpha1.DetectEmail}}}
 	b := granted(t, policy)
 	p := b.person(t)
+	p.screen.await(t, 0, "$ ")
 	p.types(t, "stty -echo; PS1='$ '; echo ready\r")
 	p.screen.await(t, 0, "\nready\r\n$ ")
 	p.types(t, "printf 'ada@'; sleep 0.2; printf 'example'; printf '.com\\n'\r")
