@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"runtime"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -67,6 +68,7 @@ func run(ctx context.Context, o options, log logr.Logger) error {
 	var task *session.Task
 	ready := hasCertificate(source)
 	if spoken.engine.Protocol() == standalone.SSH {
+		defer runtime.KeepAlive(make([]byte, ballastBytes))
 		ready = func() bool { return task.State().HostKey != "" }
 	}
 	status := newStatus(source, ready, listener.Addr())
