@@ -14,6 +14,9 @@
 //     secrets or samples of the data. What is reached behind something else (Via)
 //     need not be named, a function that cannot be looked into must be, wherever it
 //     runs. An unrestricted grant covers all that is understood.
+//     An SSHGrant names logins, commands by their words, files by canonical path and
+//     access, repositories, hosts, sockets and variables; a kind of operation that is
+//     not among sshKinds is outside of every grant.
 //  3. Would it carry a masked value past its mask? Then it is denied, rule "masking".
 //  4. What do the rules say? Every rule is evaluated, in any order with the same
 //     effect: Deny wins over Hold, Hold over HoldCommit, HoldCommit over Allow. A rule
