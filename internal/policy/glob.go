@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A glob is a pattern of characters: a byte each, or anyBytes for a `*`.
 type glob []int16
@@ -62,12 +65,7 @@ func (g glob) walk(n int, at func(int) int16) bool {
 }
 
 func (g glob) open() bool {
-	for _, c := range g {
-		if c == anyBytes {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(g, anyBytes)
 }
 
 func (g glob) starts(with int16) bool { return len(g) > 0 && g[0] == with }

@@ -37,6 +37,31 @@ func (p *plugin) completeNames(c *cobra.Command, args []string, _ string) ([]str
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeSSHTargets offers the targets of the namespace that have an authority for
+// certificates.
+func (p *plugin) completeSSHTargets(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), completionTimeout)
+	defer cancel()
+	api, namespace, err := p.factory.ClientIn()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	list := &v1alpha1.AccessTargetList{}
+	if err := api.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, target := range list.Items {
+		if target.Spec.SSH != nil && target.Status.CertificateAuthority != "" {
+			names = append(names, target.Name+"\t"+target.Spec.SSH.Host)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 // completeSessions offers the sessions of the request that the line names so far.
 func (p *plugin) completeSessions(source *recording.Source) cobra.CompletionFunc {
 	return func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

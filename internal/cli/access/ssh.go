@@ -70,12 +70,14 @@ func (p *plugin) sshConfig(flags *genericclioptions.ConfigFlags) *cobra.Command 
   rsync -a ./site/ ops-12:/srv/web/`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return errors.New("name a request: kubectl access ssh-config NAME...")
+				return errors.New("name a request: kubectl access ssh-config NAME")
 			}
 			o.Names, o.Flags = args, given(c, flags)
 			return run(c, o)
 		},
-		ValidArgsFunction: p.completeNames,
+		ValidArgsFunction: func(c *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+			return p.completeNames(c, nil, typed)
+		},
 	}
 	c.Flags().StringVarP(&o.User, "login", "l", "", loginHelp)
 	c.Flags().StringVar(&o.KeyFile, "key", "", keyHelp)
@@ -116,7 +118,7 @@ func (p *plugin) krl() *cobra.Command {
 			o.Target = args[0]
 			return run(c, o)
 		},
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: p.completeSSHTargets,
 	}
 	c.Flags().StringVarP(&o.File, "file", "f", "", "File to replace; standard output, if none is named.")
 	c.Flags().BoolVar(&o.Base64, "base64", false, "Write base64, for a ConfigMap or a terminal.")

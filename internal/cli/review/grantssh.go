@@ -17,6 +17,7 @@ func grantSSH(g *v1alpha1.SSHGrant) []string {
 	}
 	add(g.Unrestricted, "EVERYTHING that the account may do: a shell, commands, files, forwarding")
 	switch g.Shell {
+	case v1alpha1.ShellDenied:
 	case v1alpha1.ShellRecorded:
 		lines = append(lines, "a shell of the account, recorded as it shows: what is typed in it is not judged")
 	case v1alpha1.ShellRestricted:

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -113,7 +112,8 @@ func revoked(target *v1alpha1.AccessTarget, requests []v1alpha1.TaskAccessReques
 		if end := r.Status.Ended; end != nil && now.After(end.At.Add(time.Duration(seconds)*time.Second+slack)) {
 			continue
 		}
-		if err := list.RevokeSerial(authority, issuer.Serial(string(r.UID))); err != nil {
+		uid := string(r.UID)
+		if err := errors.Join(list.RevokeSerial(authority, issuer.Serial(uid)), list.RevokeKeyID(authority, issuer.KeyID(uid))); err != nil {
 			return nil, 0, err
 		}
 		count++
@@ -136,7 +136,7 @@ func replace(path string, content []byte) error {
 }
 
 func write(file *os.File, content []byte) error {
-	_, err := io.WriteString(file, string(content))
+	_, err := file.Write(content)
 	// Revoked serial numbers are nobody's secret, and sshd may read as another user.
 	return errors.Join(err, file.Chmod(0o644), file.Close())
 }
