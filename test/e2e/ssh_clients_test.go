@@ -216,6 +216,9 @@ func synchronises(t *testing.T, p *place) (s seen) {
 	p.Local(t, "tree/deep/small", []byte("small"))
 	local := filepath.Join(p.Home, "tree") + "/"
 	matched := func(result harness.Result) {
+		if result.Code != 0 {
+			t.Fatalf("rsync: exit code %d: %s", result.Code, result)
+		}
 		for line := range strings.Lines(result.Out) {
 			if strings.HasPrefix(line, "Matched data") || strings.HasPrefix(line, "Number of files") {
 				s = append(s, line)

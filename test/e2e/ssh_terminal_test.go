@@ -71,8 +71,11 @@ func TestSSH3_ARestrictedShellRunsWhatIsGrantedLineByLine(t *testing.T) {
 	shell := tools.Start(t, "ssh", "-tt", tools.Host)
 	shell.Type(t, "id -un\r")
 	_, at := shell.Out.Await(t, 0, "\ndeploy", harness.Patience)
+	// What is typed while a command runs is the command's.
+	_, at = shell.Out.Await(t, at, "> ", harness.Patience)
 	shell.Type(t, "uname -a\r")
 	_, at = shell.Out.Await(t, at, "refused by policy", harness.Patience)
+	_, at = shell.Out.Await(t, at, "> ", harness.Patience)
 	shell.Type(t, "touch "+folder+"/restart\r")
 	_, at = shell.Out.Await(t, at, "waiting for review: kubectl approve ", harness.Patience)
 	held := d.Holds(t)
@@ -80,8 +83,10 @@ func TestSSH3_ARestrictedShellRunsWhatIsGrantedLineByLine(t *testing.T) {
 		t.Fatalf("%d reviews were opened, want 1", len(held))
 	}
 	d.Alice.Kubectl(t, "approve", held[0].Name, "-n", d.Namespace, "-m", "go ahead")
+	_, at = shell.Out.Await(t, at, "> ", harness.Patience)
 	shell.Type(t, "id -un\r")
-	shell.Out.Await(t, at, "\ndeploy", harness.Patience)
+	_, at = shell.Out.Await(t, at, "\ndeploy", harness.Patience)
+	shell.Out.Await(t, at, "> ", harness.Patience)
 	if _, err := server.Stat(folder + "/restart"); err != nil {
 		t.Error(err)
 	}

@@ -134,3 +134,17 @@ func (p *Psql) Kill(t testing.TB) {
 	}
 	_ = p.command.Process.Kill()
 }
+
+// Receives waits until the ssh that a program runs has read this many bytes.
+func (p *Psql) Receives(t testing.TB, bytes int64) {
+	t.Helper()
+	Eventually(t, Patience, "received bytes", func() (bool, string) {
+		counts, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", childOf(p.command.Process.Pid, "ssh")))
+		if err != nil {
+			return false, err.Error() + p.Err.String()
+		}
+		var read int64
+		_, err = fmt.Sscanf(string(counts), "rchar: %d", &read)
+		return err == nil && read >= bytes, fmt.Sprint(read, " ", p.Err)
+	})
+}
