@@ -26,7 +26,9 @@ func TestSSH6_SCPIsJudgedAndRecordedInBothProtocols(t *testing.T) {
 			}
 			put(t, local+"/tree/a", []byte("a"))
 			put(t, local+"/tree/inner/empty", nil)
-			run := func(args ...string) (string, error) { return b.tool(t, "", "scp", append(flags[:len(flags):len(flags)], args...)...) }
+			run := func(args ...string) (string, error) {
+				return b.tool(t, "", "scp", append(flags[:len(flags):len(flags)], args...)...)
+			}
 			at := "deploy@127.0.0.1:"
 			for _, args := range [][]string{
 				{local + "/big", at + in + "/big"}, {local + "/big", at + in}, {"-r", local + "/tree", at + in}, {"-r", local + "/tree", at + in + "/new"},

@@ -183,11 +183,19 @@ func TestAHeldSFTPOperationWaitsForItsReviewer(t *testing.T) {
 	p := filesBelow(root+"/granted", all...)
 	p.Rules = []v1alpha1.Rule{{Name: "removals", When: `action.kind == "sftp remove"`, Effect: v1alpha1.EffectHold}}
 	b := granted(t, p)
-	c, err := pkgsftp.NewClient(b.connect(t))
+	channel, err := b.connect(t).NewSession()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	in, _ := channel.StdinPipe()
+	out, _ := channel.StdoutPipe()
+	if err := channel.RequestSubsystem("sftp"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := pkgsftp.NewClientPipe(out, in)
+	if err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan error, 1)
 	go func() { done <- c.Remove(path) }()
 	held := b.Reviewers.Next(t)
@@ -222,7 +230,7 @@ func TestAHeldSFTPOperationWaitsForItsReviewer(t *testing.T) {
 	}
 	go func() { done <- c.Remove(path) }()
 	held = b.Reviewers.Next(t)
-	_ = c.Close()
+	_ = channel.Close()
 	held.AwaitWithdrawn(t)
 	<-done
 }
