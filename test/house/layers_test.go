@@ -42,6 +42,8 @@ var layers = []layer{
 	{folder: "proxy", deep: []string{"k8s.io/client-go"}, why: "a proxy has no Kubernetes API rights, and no client"},
 	{folder: "cmd/proxy", deep: []string{"k8s.io/client-go"}, why: "a proxy has no Kubernetes API rights, and no client"},
 	{folder: "proxy/postgres", direct: []string{module + "/internal/credential", module + "/internal/record/store"}, why: "an engine sees no store and no credential"},
+	{folder: "proxy/ssh", direct: []string{module + "/internal/credential", module + "/internal/record/store"}, why: "an engine sees no store and no credential"},
+	{folder: "proxy/ssh/argv", direct: impure, why: "a command line is read, not run"},
 	{folder: "internal", deep: []string{module + "/cmd"}, why: "nothing imports cmd"},
 }
 

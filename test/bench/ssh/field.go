@@ -140,7 +140,7 @@ func (f *field) makeKey() error {
 	return os.WriteFile(f.path("key"), pem.EncodeToMemory(block), 0o600)
 }
 
-// fill makes the file that is moved: bytes that do not compress.
+// fill makes the file that is moved: lines of letters, in which no detector finds anything.
 func (f *field) fill() error {
 	content := make([]byte, 1<<20)
 	file, err := os.Create(f.path("file"))
@@ -151,6 +151,12 @@ func (f *field) fill() error {
 	for written := int64(0); written < f.options.bytes; written += int64(len(content)) {
 		if _, err := rand.Read(content); err != nil {
 			return err
+		}
+		for i := range content {
+			content[i] = 'a' + content[i]%26
+			if i%80 == 79 {
+				content[i] = '\n'
+			}
 		}
 		if _, err := file.Write(content); err != nil {
 			return err
