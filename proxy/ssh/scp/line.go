@@ -56,6 +56,9 @@ func readLine(from *bufio.Reader) (l line, err error) {
 	if l.text, err = readText(from); err != nil {
 		return l, err
 	}
+	if len(l.text) < 2 {
+		return l, errLine
+	}
 	l.kind = l.text[0]
 	body := string(l.text[1 : len(l.text)-1])
 	switch l.kind {
