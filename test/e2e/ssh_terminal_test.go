@@ -69,8 +69,9 @@ func TestSSH3_ARestrictedShellRunsWhatIsGrantedLineByLine(t *testing.T) {
 	task := d.Granted(t, d.Bob, "web-1", harness.TypeDeploy)
 	tools := task.Tools(t)
 	shell := tools.Start(t, "ssh", "-tt", tools.Host)
+	_, at := shell.Out.Await(t, 0, "> ", harness.Patience)
 	shell.Type(t, "id -un\r")
-	_, at := shell.Out.Await(t, 0, "\ndeploy", harness.Patience)
+	_, at = shell.Out.Await(t, at, "\ndeploy\r\n", harness.Patience)
 	// What is typed while a command runs is the command's.
 	_, at = shell.Out.Await(t, at, "> ", harness.Patience)
 	shell.Type(t, "uname -a\r")
@@ -85,7 +86,7 @@ func TestSSH3_ARestrictedShellRunsWhatIsGrantedLineByLine(t *testing.T) {
 	d.Alice.Kubectl(t, "approve", held[0].Name, "-n", d.Namespace, "-m", "go ahead")
 	_, at = shell.Out.Await(t, at, "> ", harness.Patience)
 	shell.Type(t, "id -un\r")
-	_, at = shell.Out.Await(t, at, "\ndeploy", harness.Patience)
+	_, at = shell.Out.Await(t, at, "\ndeploy\r\n", harness.Patience)
 	shell.Out.Await(t, at, "> ", harness.Patience)
 	if _, err := server.Stat(folder + "/restart"); err != nil {
 		t.Error(err)
