@@ -51,6 +51,10 @@ func realpath(channel ssh.Channel, id uint32, name string) (string, error) {
 	if home, ok := strings.CutPrefix(name, "~"); ok && (home == "" || home[0] == '/') {
 		name = "." + home
 	}
+	// A folder that rsync is to make has a slash behind it, and REALPATH would look for it.
+	if trimmed := strings.TrimRight(name, "/"); trimmed != "" {
+		name = trimmed
+	}
 	request := binary.BigEndian.AppendUint32(nil, id)
 	request = binary.BigEndian.AppendUint32(request, uint32(len(name))) //nolint:gosec // bounded by the packet
 	if err := ask(channel, 16, append(request, name...)); err != nil {
