@@ -97,6 +97,13 @@ var buildProxy = sync.OnceValues(func() (string, error) {
 var built string
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == asServer {
+		if err := standIn(context.Background(), os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "sshd:", err)
+			os.Exit(255)
+		}
+		return
+	}
 	code := m.Run()
 	if built != "" {
 		_ = os.RemoveAll(built)
@@ -204,52 +211,77 @@ func keys(t testing.TB, files []string) []string {
 	return lines
 }
 
-// serve runs the proxy until the test ends, and returns where it listens.
-func serve(t testing.TB, process *exec.Cmd) string {
-	t.Helper()
+// launched is a proxy's process.
+type launched struct {
+	*exec.Cmd
+	listening chan string
+	exited    chan error
+	// last are its last words, once it has exited.
+	last []string
+}
+
+func launch(process *exec.Cmd) (*launched, error) {
 	stderr, err := process.StderrPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
+	l := &launched{Cmd: process, listening: make(chan string, 1), exited: make(chan error, 1)}
 	if err := process.Start(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	listening, exited := make(chan string, 1), make(chan error, 1)
-	var last []string
 	go func() {
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
 			var line struct{ Msg, Address string }
 			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "Listening" {
-				listening <- line.Address
+				l.listening <- line.Address
 			}
-			if last = append(last, lines.Text()); len(last) > 20 {
-				last = last[1:]
+			if l.last = append(l.last, lines.Text()); len(l.last) > 20 {
+				l.last = l.last[1:]
 			}
 		}
-		exited <- process.Wait()
+		l.exited <- process.Wait()
 	}()
+	return l, nil
+}
+
+// address is where it listens, once it does.
+func (l *launched) address() (string, error) {
+	select {
+	case address := <-l.listening:
+		return address, nil
+	case err := <-l.exited:
+		l.exited <- err
+		return "", fmt.Errorf("the proxy did not start: %w\n%s", err, strings.Join(l.last, "\n"))
+	case <-time.After(30 * time.Second):
+		return "", errors.New("the proxy does not listen")
+	}
+}
+
+// serve runs the proxy until the test ends, and returns where it listens.
+func serve(t testing.TB, process *exec.Cmd) string {
+	t.Helper()
+	proxy, err := launch(process)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		_ = process.Process.Signal(syscall.SIGTERM)
 		select {
-		case err := <-exited:
+		case err := <-proxy.exited:
 			if err != nil {
-				t.Errorf("the proxy ended with %v; its last words:\n%s", err, strings.Join(last, "\n"))
+				t.Errorf("the proxy ended with %v; its last words:\n%s", err, strings.Join(proxy.last, "\n"))
 			}
 		case <-time.After(30 * time.Second):
 			_ = process.Process.Kill()
-			<-exited
+			<-proxy.exited
 			t.Error("the proxy does not stop")
 		}
 	})
-	select {
-	case address := <-listening:
-		return address
-	case err := <-exited:
-		t.Fatalf("the proxy did not start: %v\n%s", err, strings.Join(last, "\n"))
-	case <-time.After(30 * time.Second):
-		t.Fatal("the proxy does not listen")
+	address, err := proxy.address()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return ""
+	return address
 }
 
 // readable is a folder that other users can read, too: suites run as one when we

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -233,16 +234,19 @@ func (c compiled) start(t testing.TB, name string, environment []string, argumen
 const nobody = "nobody"
 
 // asNobody begins a command line that runs the rest as nobody, with the names that
-// lib/pq's tests of TLS want for the loopback address.
+// lib/pq's tests of TLS want for the loopback address, and the shell that those of SSH do.
 func asNobody(t testing.TB, home string) []string {
 	t.Helper()
 	own(t, nobody, home)
-	hosts := filepath.Join(readable(t), "hosts")
-	if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost postgres postgres-invalid\n"), 0o644); err != nil {
-		t.Fatal(err)
+	folder := readable(t)
+	accounts := fmt.Sprintf("root:x:0:0:root:/root:/bin/sh\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:%s:/bin/sh\n", home)
+	for name, content := range map[string]string{"hosts": "127.0.0.1 localhost postgres postgres-invalid\n", "passwd": accounts, "shadow": "nobody:NP:19000:0:99999:7:::\n"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return []string{"unshare", "--mount", "sh", "-c",
-		`mount --bind "$0" /etc/hosts && exec setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"`, hosts}
+		`mount --bind "$0/hosts" /etc/hosts && mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/shadow" /etc/shadow && exec setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"`, folder}
 }
 
 // own makes a folder or file, and all that is in it, that user's if we are root.
