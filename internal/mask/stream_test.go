@@ -229,7 +229,7 @@ func FuzzStream(f *testing.F) {
 				out = s.Settle(out)
 			}
 		}
-		if out = s.Mask(out); s.Held() != 0 {
+		if s.Mask(out); s.Held() != 0 {
 			t.Fatal("it holds after all")
 		}
 	})

@@ -66,8 +66,7 @@ func Parse(line string) Line {
 func read(line string) ([][]word, error) {
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX), syntax.KeepComments(true)).Parse(strings.NewReader(line), "")
 	if err != nil {
-		var fault syntax.ParseError
-		if errors.As(err, &fault) {
+		if fault, ok := errors.AsType[syntax.ParseError](err); ok {
 			return nil, at(line, int(fault.Pos.Offset()), "the shell's grammar has no such line: "+fault.Text)
 		}
 		return nil, fmt.Errorf("the shell's grammar has no such line: %w", err)

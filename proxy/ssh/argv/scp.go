@@ -1,11 +1,14 @@
 package argv
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // scp judges the far end of OpenSSH's legacy protocol: scp -t PATH takes files, scp -f
 // PATH… gives them. Without either it is a client on the server: exec.
 func scp(words []word) Program {
-	var flags string
+	var bundles strings.Builder
 	rest := words
 	dashes := false
 	for len(rest) > 0 && strings.HasPrefix(rest[0].text, "-") && rest[0].text != "-" {
@@ -15,8 +18,9 @@ func scp(words []word) Program {
 			dashes = true
 			break
 		}
-		flags += option[1:]
+		bundles.WriteString(option[1:])
 	}
+	flags := bundles.String()
 	to, from := strings.Contains(flags, "t"), strings.Contains(flags, "f")
 	if !to && !from {
 		return Program{Kind: KindExec}
@@ -42,17 +46,8 @@ func scp(words []word) Program {
 		p.Unknown = "scp is asked to give and to take at once"
 	case len(p.Paths) == 0, to && len(p.Paths) > 1:
 		p.Unknown = "scp needs one path to write to, or paths to read"
-	case hasEmpty(p.Paths):
+	case slices.Contains(p.Paths, ""):
 		p.Unknown = "an empty path is none"
 	}
 	return p
-}
-
-func hasEmpty(paths []string) bool {
-	for _, p := range paths {
-		if p == "" {
-			return true
-		}
-	}
-	return false
 }

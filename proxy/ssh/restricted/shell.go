@@ -190,14 +190,13 @@ func (s *Shell) complete(line string, at int, key rune) (string, int, bool) {
 // literals are the commands up to their first word that stands for others.
 func literals(commands []v1alpha1.CommandGrant) (lines []string) {
 	for _, c := range commands {
-		line := ""
-		for i, word := range c.Argv {
-			if strings.ContainsAny(word, `*\`) || shown(word) != word {
-				break
-			}
-			if line += word; i < len(c.Argv)-1 {
-				line += " "
-			}
+		n := 0
+		for n < len(c.Argv) && !strings.ContainsAny(c.Argv[n], `*\`) && shown(c.Argv[n]) == c.Argv[n] {
+			n++
+		}
+		line := strings.Join(c.Argv[:n], " ")
+		if n > 0 && n < len(c.Argv) {
+			line += " "
 		}
 		if line != "" {
 			lines = append(lines, line)
