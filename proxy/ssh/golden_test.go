@@ -40,7 +40,7 @@ func TestARealTerminalSessionIsRecordedByteForByteAfterMasking(t *testing.T) {
 	}}
 	b := granted(t, policy)
 	script := filepath.Join(target.server.Home("deploy"), "report.sh")
-	if err := os.WriteFile(script, []byte(goldenScript), 0o644); err != nil { //nolint:gosec // the login reads it
+	if err := os.WriteFile(script, []byte(goldenScript), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	p := b.person(t)

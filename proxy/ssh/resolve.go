@@ -40,7 +40,7 @@ func (c *connection) resolve(paths []string) ([]string, error) {
 	}
 	resolved := make([]string, len(paths))
 	for i, p := range paths {
-		if resolved[i], err = realpath(channel, uint32(i), p); err != nil { //nolint:gosec // a few
+		if resolved[i], err = realpath(channel, uint32(i), p); err != nil {
 			return nil, err
 		}
 	}
@@ -56,7 +56,7 @@ func realpath(channel ssh.Channel, id uint32, name string) (string, error) {
 		name = trimmed
 	}
 	request := binary.BigEndian.AppendUint32(nil, id)
-	request = binary.BigEndian.AppendUint32(request, uint32(len(name))) //nolint:gosec // bounded by the packet
+	request = binary.BigEndian.AppendUint32(request, uint32(len(name)))
 	if err := ask(channel, 16, append(request, name...)); err != nil {
 		return "", err
 	}
@@ -83,7 +83,7 @@ func realpath(channel ssh.Channel, id uint32, name string) (string, error) {
 const maxPacket = 64 << 10
 
 func ask(to io.Writer, kind byte, body []byte) error {
-	packet := binary.BigEndian.AppendUint32(nil, uint32(1+len(body))) //nolint:gosec // bounded by the command line
+	packet := binary.BigEndian.AppendUint32(nil, uint32(1+len(body)))
 	_, err := to.Write(append(append(packet, kind), body...))
 	return err
 }

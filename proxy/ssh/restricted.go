@@ -45,7 +45,7 @@ type lineShell struct {
 // runRestricted is the proxy's own line editor.
 func (s *sessionChannel) runRestricted(p program) bool {
 	l := &lineShell{sessionChannel: s, operation: p.operation, keyboard: restricted.NewKeyboard(), over: make(chan struct{})}
-	l.ctx, l.stop = context.WithCancel(s.connection.ctx)
+	l.ctx, l.stop = context.WithCancel(s.ctx)
 	config := restricted.Config{Prompt: clean(s.login) + "@" + s.host() + "> ", Execute: l.execute}
 	if granted := s.granted(); granted != nil {
 		config.Commands, config.Any = granted.Commands, granted.Unrestricted
@@ -88,7 +88,7 @@ func (l *lineShell) run() {
 		// Whoever ends the connection tells the client why.
 		return
 	}
-	l.exits(uint32(status)) //nolint:gosec // 0 to 255
+	l.exits(uint32(status))
 }
 
 // close ends the shell with its channel.
