@@ -135,8 +135,7 @@ func (r *relay) line(l *line) error {
 	if err == nil && l.kind == lineFile {
 		err = r.fits(l, place.Path)
 	}
-	var refused *sftp.Refused
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*sftp.Refused](err); ok {
 		return errors.Join(r.done(admission, 0, refused.Words), r.refuse(refused.Words))
 	}
 	if err != nil {

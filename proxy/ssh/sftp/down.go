@@ -160,8 +160,7 @@ func (r *Relay) data(p *pending, response *Response, packet []byte) ([]byte, err
 	p.file.mu.Lock()
 	err := p.file.pass(&p.file.from, Download, p.offset, response.Data)
 	p.file.mu.Unlock()
-	var refused *Refused
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*Refused](err); ok {
 		p.file.fail(refused.Words)
 		return status(p.clientID, statusFailure, refused.Words), nil
 	}

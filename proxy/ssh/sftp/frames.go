@@ -64,7 +64,7 @@ func (f *frames) fill() error {
 		return nil
 	case err == nil:
 		return io.ErrNoProgress
-	case err == io.EOF && have > 0: //nolint:errorlint // package ssh returns it as it is
+	case err == io.EOF && have > 0:
 		return io.ErrUnexpectedEOF
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"testing/iotest"
 )
@@ -13,14 +14,14 @@ import (
 func requests() [][]byte {
 	attributes := []byte{0, 0, 0, 0xf, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 1, 0xa4, 0, 0, 0, 3, 0, 0, 0, 4}
 	one := appendString(nil, "/a")
-	two := appendString(one[:len(one):len(one)], "/b")
+	two := appendString(slices.Clip(one), "/b")
 	eight := make([]byte, 8)
 	whole := [][]byte{
 		pathRequest(typeOpen, 1, "/a", append([]byte{0, 0, 0, 0x3f}, attributes...)), pathRequest(typeWrite, 1, "h", append(eight, appendString(nil, "data")...)),
 		pathRequest(typeRead, 1, "h", make([]byte, 12)), pathRequest(typeSetstat, 1, "/a", attributes), pathRequest(typeRename, 1, "/a", one),
 		pathRequest(typeClose, 1, "h", nil), pathRequest(typeRealpath, 1, ".", nil), extendedRequest(1, "unknown", []byte("rest")),
 		extendedRequest(1, extCopyData, append(append(appendString(nil, "h"), make([]byte, 16)...), append(appendString(nil, "i"), eight...)...)),
-		extendedRequest(1, extLimits, nil), extendedRequest(1, extLsetstat, append(one[:len(one):len(one)], attributes...)), extendedRequest(1, extUsersGroups, two),
+		extendedRequest(1, extLimits, nil), extendedRequest(1, extLsetstat, append(slices.Clip(one), attributes...)), extendedRequest(1, extUsersGroups, two),
 	}
 	for _, name := range []string{extPosixRename, extHardlink} {
 		whole = append(whole, extendedRequest(1, name, two))

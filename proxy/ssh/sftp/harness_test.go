@@ -124,9 +124,9 @@ func (d *door) Result(r record.Result) error {
 func (d *door) file(op string) (record.File, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for i := len(d.files) - 1; i >= 0; i-- {
-		if d.files[i].Op == op {
-			return d.files[i], true
+	for _, f := range slices.Backward(d.files) {
+		if f.Op == op {
+			return f, true
 		}
 	}
 	return record.File{}, false

@@ -11,8 +11,6 @@ const (
 	maxPath, maxHandle = 4096, 256
 	// maxName bounds the name of an extension.
 	maxName = 128
-	// header is a packet's length, type and id.
-	header = 9
 )
 
 // version of the protocol that is spoken here, and no other.
