@@ -67,7 +67,7 @@ func (p *plugin) sshConfig(flags *genericclioptions.ConfigFlags) *cobra.Command 
 	c := &cobra.Command{
 		Use: "ssh-config NAME...", Short: "Print what ~/.ssh/config needs, so that ssh, scp, rsync and git just work",
 		Example: `  kubectl access ssh-config ops-12 > ~/.ssh/config.d/ops-12
-  rsync -a ./site/ ops-12:/srv/web/`,
+  rsync -rpt ./site/ ops-12:/srv/web/`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("name a request: kubectl access ssh-config NAME")

@@ -231,9 +231,11 @@ func TestProxyCommandIsAConnectionToTheProxy(t *testing.T) {
 	toProxy, fromClient := io.Pipe()
 	toClient, fromProxy := io.Pipe()
 	ended := make(chan error, 1)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
 	go func() {
 		streams := genericiooptions.IOStreams{In: toProxy, Out: fromProxy, ErrOut: &bytes.Buffer{}}
-		ended <- d.command(config, streams, "proxy-command", "pay-1423").ExecuteContext(t.Context())
+		ended <- d.command(config, streams, "proxy-command", "pay-1423").ExecuteContext(ctx)
 	}()
 	conn, channels, requests, err := ssh.NewClientConn(streamConn{struct {
 		io.Reader
@@ -244,6 +246,8 @@ func TestProxyCommandIsAConnectionToTheProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Ctrl-C is the client's, which goes on.
+	interrupt()
 	client := ssh.NewClient(conn, channels, requests)
 	session, err := client.NewSession()
 	if err != nil {

@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
 )
 
 func TestAKeyIsKeptForItsUserAloneAndFoundByTheRequest(t *testing.T) {
@@ -47,11 +50,45 @@ func TestAKeyIsKeptForItsUserAloneAndFoundByTheRequest(t *testing.T) {
 	if again, _ := Authorized(found, "pay-1423"); again != line {
 		t.Errorf("found %q, want %q", again, line)
 	}
-	if err := store.Remove([]string{line, line}); err != nil {
+	request := &v1alpha1.TaskAccessRequest{Spec: v1alpha1.TaskAccessRequestSpec{ClientKeys: []string{line, line}}}
+	if err := store.Remove(request); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := store.Find([]string{line}); !errors.Is(err, ErrNone) {
 		t.Errorf("after removal: %v", err)
+	}
+}
+
+func TestRequestsThatShareSomebodysOwnKeyDoNotShareItsHostKeys(t *testing.T) {
+	t.Parallel()
+	store := Store{Folder: filepath.Join(t.TempDir(), "keys")}
+	_, own, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := Authorized(own, "bob's own")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var requests []*v1alpha1.TaskAccessRequest
+	var known []string
+	for _, name := range []string{"web-1", "web-2"} {
+		r := &v1alpha1.TaskAccessRequest{Spec: v1alpha1.TaskAccessRequestSpec{ClientKeys: []string{line}}}
+		r.Name, r.UID = name, types.UID("uid-of-"+name)
+		_, path, err := store.ForSSH(own, r, name+" ssh-ed25519 AAAA")
+		if err != nil {
+			t.Fatal(err)
+		}
+		requests, known = append(requests, r), append(known, path)
+	}
+	if err := store.Remove(requests[1]); err != nil {
+		t.Fatal(err)
+	}
+	if content, err := os.ReadFile(known[0]); err != nil || !strings.HasPrefix(string(content), "web-1 ") {
+		t.Errorf("once the second is closed, the first's host key is %q (%v)", content, err)
+	}
+	if left, err := os.ReadDir(store.Folder); err != nil || len(left) != 2 {
+		t.Errorf("%v are left (%v), want the first's two files", left, err)
 	}
 }
 

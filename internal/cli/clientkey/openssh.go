@@ -8,13 +8,16 @@ import (
 	"path/filepath"
 
 	"golang.org/x/crypto/ssh"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
 )
 
-// Extensions of the files that ssh reads, beside a key's own.
-const (
-	identity   = "identity"
-	knownHosts = "known_hosts"
-)
+// forSSH are the paths of the files that ssh reads of a request. They are the request's
+// own: a key that people bring may serve several.
+func (s Store) forSSH(public ssh.PublicKey, uid types.UID) (identity, knownHosts string) {
+	return s.Beside(public, string(uid)+".identity"), s.Beside(public, string(uid)+".known_hosts")
+}
 
 // OpenSSH is a private key in OpenSSH's own form, which every ssh reads as an identity
 // file, whatever the kind of key.
@@ -26,18 +29,18 @@ func OpenSSH(key crypto.Signer, comment string) ([]byte, error) {
 	return pem.EncodeToMemory(block), nil
 }
 
-// ForSSH writes a key, and the host key that it is shown to, where ssh_config(5) may name
-// them; Remove removes both with the key. It returns the paths.
-func (s Store) ForSSH(key crypto.Signer, comment, known string) (identityFile, knownHostsFile string, err error) {
+// ForSSH writes the key of a request, and the host key that it is shown to, where
+// ssh_config(5) may name them; Remove removes both with the key. It returns the paths.
+func (s Store) ForSSH(key crypto.Signer, r *v1alpha1.TaskAccessRequest, known string) (identityFile, knownHostsFile string, err error) {
 	public, err := ssh.NewPublicKey(key.Public())
 	if err != nil {
 		return "", "", fmt.Errorf("write the key for ssh: %w", err)
 	}
-	private, err := OpenSSH(key, comment)
+	private, err := OpenSSH(key, r.Name)
 	if err != nil {
 		return "", "", err
 	}
-	identityFile, knownHostsFile = s.Beside(public, identity), s.Beside(public, knownHosts)
+	identityFile, knownHostsFile = s.forSSH(public, r.UID)
 	if err := os.MkdirAll(s.Folder, 0o700); err != nil {
 		return "", "", fmt.Errorf("write the key for ssh: %w", err)
 	}

@@ -19,6 +19,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/api/v1alpha1"
 )
 
 // ErrNone is a request none of whose keys is here.
@@ -91,15 +93,16 @@ func (s Store) Find(authorized []string) (crypto.Signer, error) {
 	return nil, ErrNone
 }
 
-// Remove forgets the private keys of a request.
-func (s Store) Remove(authorized []string) error {
+// Remove forgets the private keys of a request, and what ssh was given of it.
+func (s Store) Remove(r *v1alpha1.TaskAccessRequest) error {
 	var failed []error
-	for _, line := range authorized {
+	for _, line := range r.Spec.ClientKeys {
 		public, err := parse(line)
 		if err != nil {
 			continue
 		}
-		for _, path := range []string{s.path(public), s.Beside(public, identity), s.Beside(public, knownHosts)} {
+		identity, knownHosts := s.forSSH(public, r.UID)
+		for _, path := range []string{s.path(public), identity, knownHosts} {
 			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				failed = append(failed, err)
 			}

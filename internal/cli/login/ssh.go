@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"golang.org/x/crypto/ssh"
 	"k8s.io/streaming/pkg/httpstream"
@@ -92,6 +94,10 @@ func Pipe(ctx context.Context, plan Plan, local io.ReadWriteCloser) error {
 	if err != nil {
 		return err
 	}
+	// Ctrl-C reaches the whole terminal, and is for the program to judge: sftp stops a
+	// transfer by it, and goes on. ssh ends its ProxyCommand by SIGHUP.
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	return t.Carry(ctx, local)
 }
 

@@ -59,7 +59,7 @@ func (o *Options) Run(ctx context.Context) error {
 		fmt.Fprintf(o.Out, "taskaccessrequest.%s/%s closed\n", v1alpha1.GroupName, r.Name)
 	}
 	// The key opens nothing any more. One that was not made here is not ours to remove.
-	if err := o.Keys.Remove(r.Spec.ClientKeys); err != nil {
+	if err := o.Keys.Remove(r); err != nil {
 		fmt.Fprintln(o.ErrOut, "warning: the client key is still there:", err)
 	}
 	if !o.Wait {

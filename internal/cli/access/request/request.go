@@ -95,7 +95,7 @@ func (o *Options) Run(ctx context.Context) error {
 	}
 	if err := o.create(ctx, request); err != nil {
 		if o.KeyFile == "" {
-			err = errors.Join(err, o.Keys.Remove(request.Spec.ClientKeys))
+			err = errors.Join(err, o.Keys.Remove(request))
 		}
 		return err
 	}

@@ -75,7 +75,7 @@ func (c *Config) block(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if host.Identity, host.KnownHosts, err = c.Keys.ForSSH(plan.Key, r.Name, known); err != nil {
+	if host.Identity, host.KnownHosts, err = c.Keys.ForSSH(plan.Key, r, known); err != nil {
 		return "", err
 	}
 	return host.Block()

@@ -2,8 +2,6 @@ package ssh
 
 import (
 	"context"
-	"os/signal"
-	"syscall"
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
@@ -34,10 +32,6 @@ func (*ProxyCommand) Validate() error { return nil }
 
 // Run carries the connection. Who proves what to whom is the program's that runs it.
 func (p *ProxyCommand) Run(ctx context.Context) error {
-	// Ctrl-C reaches the whole terminal, and is for the program to judge: sftp stops a
-	// transfer by it, and goes on. ssh ends its ProxyCommand by SIGHUP.
-	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	request, err := task.Find(ctx, p.client, p.namespace, p.Name)
 	if err != nil {
 		return err
