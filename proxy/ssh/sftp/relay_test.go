@@ -247,6 +247,12 @@ func TestAFileIsUsedAsItWasOpened(t *testing.T) {
 	_, err = f.Write([]byte("x"))
 	refused(t, "writing to a file opened to read", err)
 	refused(t, "chmod of a file opened to read", f.Chmod(0o777))
+	f, err = c.OpenFile(root+"/granted/f", os.O_WRONLY)
+	must(t, err)
+	must(t, f.Chmod(0o600))
+	if event, ok := d.file("setstat"); !ok || event.Path != root+"/granted/f" {
+		t.Errorf("a change of an open file was recorded as %+v", event)
+	}
 	d.grants = map[string]string{root + "/granted/**": "R"}
 	_, err = c.OpenFile(root+"/granted/f", os.O_RDWR)
 	refused(t, "opening to write", err)
