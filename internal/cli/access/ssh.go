@@ -2,6 +2,7 @@ package access
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,9 @@ func (p *plugin) openSSH(program, short, example string) *cobra.Command {
 	c.Flags().StringVarP(&o.User, "login", "l", "", loginHelp)
 	c.Flags().StringVar(&o.KeyFile, "key", "", keyHelp)
 	c.Flags().DurationVar(&o.Timeout, "timeout", listenTimeout, listenHelp)
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return fmt.Errorf("%w: options of %s stand behind --: kubectl access %s NAME -- …", err, program, program)
+	})
 	return c
 }
 

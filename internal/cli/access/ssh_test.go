@@ -155,6 +155,9 @@ func TestSSHRunsThroughTheTunnelWithTheRequestsKey(t *testing.T) {
 	if _, _, err := d.execute(config, "ssh", "pay-1423", "-l", "root"); err == nil || !strings.Contains(err.Error(), `no login "root": it has deploy, audit`) {
 		t.Errorf("a login that the request does not have: %v", err)
 	}
+	if _, _, err := d.execute(config, "ssh", "pay-1423", "-N"); err == nil || !strings.Contains(err.Error(), "options of ssh stand behind --") {
+		t.Errorf("an option of ssh's before the dashes: %v", err)
+	}
 	if _, _, err := d.execute(config, "psql", "pay-1423"); err == nil || !strings.Contains(err.Error(), "ssh") && !strings.Contains(err.Error(), "PATH") {
 		t.Errorf("psql on an SSH server: %v", err)
 	}
