@@ -162,8 +162,10 @@ func (r *Relay) planOpen(q *Request) (*job, error) {
 	write := q.Flags&(flagWrite|flagAppend|flagCreate|flagTruncate|flagExclusive) != 0
 	// OpenSSH opens for reading what is not opened for writing.
 	read := q.Flags&flagRead != 0 || q.Flags&flagWrite == 0
-	// A file that must not exist is never behind a link.
-	place, err := r.walk.resolve(r.ctx, string(q.Path), q.Flags&flagExclusive == 0)
+	// A file that must not exist is never behind a link; where none is made, O_EXCL means
+	// nothing to the target, and it follows links (open(2)).
+	const isNew = flagCreate | flagExclusive
+	place, err := r.walk.resolve(r.ctx, string(q.Path), q.Flags&isNew != isNew)
 	if err != nil {
 		return nil, err
 	}
