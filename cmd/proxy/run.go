@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
 	"runtime"
 	"time"
 
@@ -27,6 +28,8 @@ const (
 	// to be signed.
 	storeTimeout = 5 * time.Second
 	signTimeout  = 2 * time.Second
+	// lastWord is how long a proxy that is told to stop waits to hear why.
+	lastWord = 250 * time.Millisecond
 	// lastReport is how long the last report has to reach the manager at shutdown.
 	lastReport = 300 * time.Millisecond
 )
@@ -101,6 +104,8 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 	group, ctx := errgroup.WithContext(ctx)
 	sourceCtx, stopSource := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSource()
+	ended := make(chan struct{})
+	var once sync.Once
 
 	group.Go(func() error {
 		return ignoreEnd(sourceCtx, p.source.Run(sourceCtx, func(state grant.State) {
@@ -110,6 +115,7 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 			}
 			p.task.Update(state)
 			if state.Phase == grant.Ended {
+				once.Do(func() { close(ended) })
 				// The last heads are reported before the manager hears that we know.
 				p.drain(ctx, log)
 			}
@@ -117,7 +123,10 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 	})
 	s := &server.Server{Engine: p.engine, Task: p.task, Log: log.WithName("server")}
 	group.Go(func() error {
-		err := s.Serve(ctx, p.listener)
+		serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+		defer stop()
+		defer context.AfterFunc(ctx, func() { awaitReason(ended, stop) })()
+		err := s.Serve(serving, p.listener)
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 		defer cancel()
 		if closeErr := p.task.Close(closing); closeErr != nil {
@@ -143,6 +152,18 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 		group.Go(func() error { return server.ServeHealth(ctx, p.health, p.status.ready) })
 	}
 	return group.Wait()
+}
+
+// awaitReason stops once it is known why the task has ended, or nobody says so: whoever
+// stops this process has most often ended its task, and clients are to hear why.
+func awaitReason(ended <-chan struct{}, stop func()) {
+	timer := time.NewTimer(lastWord)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+	}
+	stop()
 }
 
 // drain waits until all sessions have ended, and their recordings are kept.

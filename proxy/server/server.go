@@ -23,8 +23,8 @@ const (
 	maxUnauthenticated = 64
 	// farewell is how long an engine has to tell its client why the session ended.
 	farewell = 250 * time.Millisecond
-	// lingering is how long a client has to read what it was told.
-	lingering = 100 * time.Millisecond
+	// lingering is how long a client has to read what it was told, and to leave by itself.
+	lingering = 500 * time.Millisecond
 	// acceptPause follows a failure to accept: out of file descriptors, usually.
 	acceptPause = 50 * time.Millisecond
 )
@@ -160,7 +160,7 @@ func hangUp(conn net.Conn) {
 	}
 	defer time.AfterFunc(lingering, func() { _ = conn.SetReadDeadline(past) }).Stop()
 	discarded := make([]byte, 4096)
-	for range 64 {
+	for {
 		if _, err := conn.Read(discarded); err != nil {
 			return
 		}
