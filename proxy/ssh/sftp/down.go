@@ -133,8 +133,6 @@ func (r *Relay) judgeResponse(p *pending, response *Response, packet []byte) ([]
 		return packet, r.opened(p, response)
 	case p.kind == typeClose:
 		return packet, p.file.finish("closed")
-	case p.kind == typeFsetstat && response.Status == statusOK:
-		return packet, r.Gate.File(record.File{Operation: p.file.operation, Path: p.file.path, Op: "setstat"})
 	case p.kind == typeReaddir && response.suspect:
 		return status(p.clientID, statusFailure, "sallyport: the target lists a name that is none of a file in a folder"), nil
 	case response.Type == typeStatus && response.Status != statusOK && p.file != nil && response.Status != statusEOF:

@@ -48,6 +48,9 @@ func kindOf(q *Request) string {
 		name = "rename"
 	case typeSymlink:
 		name = "symlink"
+	case typeFsetstat:
+		// By the handle or by the path, it is one operation to who judges it.
+		name = "setstat"
 	case typeExtended:
 		if q.Extension == extPosixRename {
 			name = "rename"
@@ -69,6 +72,8 @@ func (r *Relay) plan(q *Request) (*job, error) {
 		return r.planRename(q)
 	case typeSymlink:
 		return r.planSymlink(q)
+	case typeFsetstat:
+		return r.planChange(q)
 	case typeExtended:
 		return r.planExtended(q)
 	}
@@ -153,6 +158,27 @@ func (p *Place) Shown() string {
 		return " (nothing is there)"
 	}
 	return " (" + p.Attributes.describe() + ")"
+}
+
+// planChange is a setstat of what was opened to write.
+func (r *Relay) planChange(q *Request) (*job, error) {
+	f := r.find(q.Handle)
+	if f == nil || !f.write {
+		return nil, untold("its handle is not that of a file to write")
+	}
+	a := &q.Attributes
+	j := &job{
+		Operation: Operation{Kind: kindOf(q), Files: []policy.FileUse{use(f.path, v1alpha1.FileWrite)}, Bytes: -1, Shown: kindOf(q) + " " + quoted(f.path)},
+		kind:      typeFsetstat, packet: pathRequest(typeFsetstat, 0, f.handle, a.raw),
+		events: []record.File{{Path: f.path, Op: "setstat"}},
+	}
+	if change := a.change(); change != "" {
+		j.Shown += " to " + change
+	}
+	if a.flags&hasSize != 0 {
+		j.Bytes = int64(min(a.size, 1<<62))
+	}
+	return j, nil
 }
 
 func (r *Relay) planOpen(q *Request) (*job, error) {

@@ -114,6 +114,13 @@ func (r *Relay) onHandle(q *Request, packet []byte) error {
 				return r.refuse(q.ID, err)
 			}
 		}
+		if may {
+			// What was written before does not wait for who judges it.
+			if err := r.up.flush(); err != nil {
+				return err
+			}
+			return r.operation(q)
+		}
 	case typeExtended:
 		may = f.write || q.Extension != extFsync
 	case typeClose:
