@@ -107,7 +107,7 @@ var sftpKinds = map[string]func(*sshGrant, *Action) string{
 	"opendir": (*sshGrant).lacksFiles, "readdir": (*sshGrant).lacksFiles, "readlink": (*sshGrant).lacksFiles,
 	"setstat": (*sshGrant).lacksFiles, "lsetstat": (*sshGrant).lacksFiles, "fsetstat": (*sshGrant).lacksFiles,
 	"remove": (*sshGrant).lacksFiles, "mkdir": (*sshGrant).lacksFiles, "rmdir": (*sshGrant).lacksFiles,
-	"rename": (*sshGrant).lacksFiles, "posix-rename": (*sshGrant).lacksFiles,
+	"rename": (*sshGrant).lacksRename, "posix-rename": (*sshGrant).lacksRename,
 	"symlink": (*sshGrant).lacksFiles, "hardlink": (*sshGrant).lacksFiles, "copy-data": (*sshGrant).lacksFiles,
 }
 
@@ -226,6 +226,40 @@ func (g *sshGrant) lacksFiles(a *Action) string {
 	}
 	slices.Sort(missing)
 	return strings.Join(slices.Compact(missing), ", ")
+}
+
+// lacksRename asks for what a rename is, and for Read on what may be read where it goes:
+// who may only remove a file does not get to read it by moving it.
+func (g *sshGrant) lacksRename(a *Action) string {
+	if what := g.lacksFiles(a); what != "" {
+		return what
+	}
+	for i := range a.SSH.Files {
+		from := FileUse{a.SSH.Files[i].Path, v1alpha1.FileRead}
+		if a.SSH.Files[i].Access != v1alpha1.FileDelete {
+			continue
+		}
+		if may, _ := g.file(&from, -1); may {
+			continue
+		}
+		for j := range a.SSH.Files {
+			if to := &a.SSH.Files[j]; to.Access == v1alpha1.FileWrite && g.readsIn(to.Path) {
+				return string(v1alpha1.FileRead) + " on " + shown(from.Path) + ", which could be read as " + shown(to.Path)
+			}
+		}
+	}
+	return ""
+}
+
+// readsIn says whether a file, or anything in a tree, may be read.
+func (g *sshGrant) readsIn(path string) bool {
+	folder, tree := strings.CutSuffix(path, "/"+everything)
+	if folder == "" {
+		folder = "/"
+	}
+	return slices.ContainsFunc(g.files, func(x file) bool {
+		return x.access[v1alpha1.FileRead] && (x.matches(path) || tree && (x.matches(folder) || x.leads(folder)))
+	})
 }
 
 // file says whether a grant covers a file; large is the bound that alone refused it.

@@ -90,6 +90,9 @@ func TestSSH3_EveryKindOfOperationMeetsTheGrant(t *testing.T) {
 			change(g)
 		}
 	}
+	removals := func(g *v1alpha1.SSHGrant) {
+		g.Files = append(g.Files, fileGrant("/var/spool/in/**", "Delete"), fileGrant("/var/spool/out/**", "Write"))
+	}
 	unrestricted := only(func(g *v1alpha1.SSHGrant) { g.Unrestricted = true })
 	for title, test := range map[string]struct {
 		grant  func(*v1alpha1.SSHGrant)
@@ -153,6 +156,9 @@ func TestSSH3_EveryKindOfOperationMeetsTheGrant(t *testing.T) {
 		"sftp remove, deeper":        {nil, touching("sftp remove", use("/srv/web/cache/x/y", "Delete")), "Delete on"},
 		"sftp rename":                {nil, touching("sftp rename", use("/srv/web/cache/x", "Delete"), use("/srv/web/y", "Write")), ""},
 		"sftp rename out":            {nil, touching("sftp rename", use("/srv/web/cache/x", "Delete"), use("/etc/y", "Write")), "Write on /etc/y"},
+		"sftp rename to read it":     {removals, touching("sftp rename", use("/var/spool/in/x", "Delete"), use("/srv/web/y", "Write")), "Read on /var/spool/in/x, which could be read as /srv/web/y"},
+		"sftp rename of a tree, too": {removals, touching("sftp rename", use("/var/spool/in/x/**", "Delete"), use("/srv/web/y/**", "Write")), "Read on /var/spool/in/x/**"},
+		"sftp rename, both unread":   {removals, touching("sftp rename", use("/var/spool/in/x", "Delete"), use("/var/spool/out/x", "Write")), ""},
 		"sftp mkdir":                 {nil, touching("sftp mkdir", use("/srv/web/new", "Write")), ""},
 		"sftp mkdir elsewhere":       {nil, touching("sftp mkdir", use("/srv/new", "Write")), "Write on /srv/new"},
 		"sftp opendir":               {nil, touching("sftp opendir", use("/var/log", "Read")), ""},
