@@ -5,8 +5,8 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"sync"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"

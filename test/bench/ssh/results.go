@@ -1,6 +1,10 @@
 package main
 
-import "github.com/sallyport/sallyport/test/bench/measure"
+import (
+	"slices"
+
+	"github.com/sallyport/sallyport/test/bench/measure"
+)
 
 // The contenders.
 const (
@@ -35,7 +39,7 @@ var subject = measure.Subject{
 		sshDownload: "MB/s", sshUpload: "MB/s", sftpDownload: "MB/s", sftpUpload: "MB/s", scpDownload: "MB/s", scpUpload: "MB/s",
 		processor: "CPU-s/GB", echoed: "ms", connected: "a second", resident: "MiB",
 	},
-	Tables: append(bulk[:len(bulk):len(bulk)], processor, echoed, connected, resident),
+	Tables: append(slices.Clip(bulk), processor, echoed, connected, resident),
 	Plots:  []string{sftpDownload, sftpUpload},
 }
 
