@@ -73,7 +73,7 @@ func (o *options) knownHosts(file standalone.File, directory string, log logr.Lo
 		return err
 	}
 	path := filepath.Join(directory, "known_hosts")
-	if err := os.WriteFile(path, line, 0o644); err != nil { //nolint:gosec // A public key is public.
+	if err := os.WriteFile(path, line, 0o644); err != nil {
 		return fmt.Errorf("write the host key that clients verify by: %w", err)
 	}
 	log.Info("Wrote the task's host key", "UserKnownHostsFile", path)

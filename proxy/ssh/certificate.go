@@ -100,7 +100,7 @@ func (d *Dialer) certified(ctx context.Context, login string) (ssh.Signer, error
 	if c.known == nil || len(c.known) >= maxCertificates {
 		c.known = map[string]certified{}
 	}
-	left := time.Unix(int64(min(certificate.ValidBefore, 1<<62)), 0).Sub(now) //nolint:gosec // bounded
+	left := time.Unix(int64(min(certificate.ValidBefore, 1<<62)), 0).Sub(now)
 	c.known[login] = certified{signer, now.Add(left / 2)}
 	return signer, nil
 }

@@ -36,7 +36,9 @@ type connection struct {
 	end context.CancelCauseFunc
 
 	// places are the channels that may be open.
-	places         chan struct{}
+	places chan struct{}
+	// lingering are programs that the target keeps though their client has gone.
+	lingering      chan struct{}
 	refusals, asks *rate.Limiter
 	// noMore says that the client wants no further session channels.
 	noMore atomic.Bool
@@ -55,16 +57,21 @@ type connection struct {
 	// how many there have been.
 	programs map[*sessionChannel]struct{}
 	opened   int64
+	forwards forwards
+	// runs are the programs that run on the target.
+	runs map[*run]struct{}
 }
 
 // relay serves a client until it leaves, or loses its target, or its session ends.
 func (e *Engine) relay(ctx context.Context, leg *clientLeg, s *session.Session, a *arrived) error {
 	c := &connection{
 		arrived: *a, engine: e, session: s, leg: leg,
-		places:   make(chan struct{}, maxChannels),
-		refusals: rate.NewLimiter(refusalsPerSecond, refusalsAtOnce),
-		asks:     rate.NewLimiter(asksPerSecond, asksAtOnce),
-		programs: map[*sessionChannel]struct{}{},
+		places:    make(chan struct{}, maxChannels),
+		lingering: make(chan struct{}, maxLingering),
+		refusals:  rate.NewLimiter(refusalsPerSecond, refusalsAtOnce),
+		asks:      rate.NewLimiter(asksPerSecond, asksAtOnce),
+		programs:  map[*sessionChannel]struct{}{},
+		runs:      map[*run]struct{}{},
 	}
 	c.ctx, c.end = context.WithCancelCause(ctx)
 	defer c.end(nil)
@@ -81,6 +88,9 @@ func (e *Engine) relay(ctx context.Context, leg *clientLeg, s *session.Session, 
 	<-c.ctx.Done()
 	err := context.Cause(c.ctx)
 	c.farewell(err)
+	if errors.Is(err, errLeft) {
+		c.hangUp()
+	}
 	_ = c.leg.Close()
 	_ = c.up.Close()
 	loops.Wait()
@@ -106,23 +116,25 @@ func (c *connection) farewell(reason error) {
 	//nolint:forbidigo // a socket's deadline is by the machine's clock
 	_ = c.leg.SetWriteDeadline(time.Now().Add(farewellTimeout))
 	c.mu.Lock()
-	programs := make([]*sessionChannel, 0, len(c.programs))
+	endings := c.forwards.endings()
 	for p := range c.programs {
-		programs = append(programs, p)
-	}
-	c.mu.Unlock()
-	told := make(chan struct{}, len(programs))
-	for _, p := range programs {
-		c.channels.Go(func() {
+		endings = append(endings, func() {
 			p.tell(reason.Error())
 			p.closeWrite()
 			_ = p.client.Close()
+		})
+	}
+	c.mu.Unlock()
+	told := make(chan struct{}, len(endings))
+	for _, end := range endings {
+		c.channels.Go(func() {
+			end()
 			told <- struct{}{}
 		})
 	}
 	timer := time.NewTimer(farewellTimeout)
 	defer timer.Stop()
-	for range programs {
+	for range endings {
 		select {
 		case <-told:
 		case <-timer.C:

@@ -20,6 +20,7 @@ type end struct {
 // target is recorded before; a nil record counts alone.
 func (c *connection) couple(client, target end, record func([]byte) error) traffic {
 	var t traffic
+	defer c.forwards.add(client.channel)()
 	var both sync.WaitGroup
 	clientGone, targetGone := refuseAll(&both, client.requests), refuseAll(&both, target.requests)
 	upDone, downDone := make(chan struct{}), make(chan struct{})
@@ -98,7 +99,7 @@ func (c *connection) move(to io.Writer, from io.Reader, record func([]byte) erro
 			}
 			b.adapt(n)
 		}
-		if err == io.EOF { //nolint:errorlint // package ssh returns it as it is
+		if err == io.EOF {
 			return moved, nil
 		}
 		if err != nil {

@@ -82,8 +82,7 @@ func socketAction(kind, path string) (policy.Action, string) {
 
 // passFailure tells whoever opens a channel why the other side does not.
 func (c *connection) passFailure(asked ssh.NewChannel, err error) {
-	var refused *ssh.OpenChannelError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*ssh.OpenChannelError](err); ok {
 		_ = asked.Reject(refused.Reason, clean(refused.Message))
 		return
 	}

@@ -64,7 +64,7 @@ func (l *clientLeg) Write(p []byte) (int, error) {
 func (l *clientLeg) Close() error {
 	l.closing.Do(func() {
 		close(l.over)
-		_ = l.Conn.SetReadDeadline(past)
+		_ = l.SetReadDeadline(past)
 	})
 	return nil
 }
@@ -74,7 +74,7 @@ func (l *clientLeg) finish() {
 	_ = l.Close()
 	l.reading.Lock()
 	defer l.reading.Unlock()
-	_ = l.Conn.SetWriteDeadline(time.Time{})
+	_ = l.SetWriteDeadline(time.Time{})
 }
 
 // targetLeg is the way to the target. Guard puts the recording before its writes.

@@ -91,12 +91,6 @@ func (l *lineShell) run() {
 	l.exits(uint32(status))
 }
 
-// close ends the shell with its channel.
-func (l *lineShell) close() {
-	l.stop()
-	<-l.over
-}
-
 // resized is of the client's terminal.
 func (l *lineShell) resized(size windowChange) {
 	l.shell.Resize(int(size.Columns), int(size.Rows))
@@ -204,6 +198,7 @@ func (l *lineShell) channel(text string) (ssh.Channel, <-chan *ssh.Request, erro
 func (l *lineShell) relay(ctx, wanted context.Context, r *run) int {
 	ended := context.AfterFunc(ctx, func() { r.kill("HUP") })
 	defer ended()
+	defer r.noteRun(r)()
 	var stdout, stderr io.Writer = r.client, writerFunc(r.writeStderr)
 	if l.terminal != nil && !l.hasTerminal() {
 		stdout, stderr = returning{stdout}, returning{stderr}
@@ -259,13 +254,6 @@ func (l *lineShell) interruptible(wanted context.Context, r *run) {
 	if wanted.Err() != nil {
 		interrupt()
 	}
-}
-
-// kill ends a command for good. Closing the channel alone does not: OpenSSH keeps it until
-// the command has closed its stderr.
-func (r *run) kill(signal string) {
-	_, _ = r.target.SendRequest("signal", false, ssh.Marshal(&signalRequest{signal}))
-	r.closeTarget()
 }
 
 // feed hands on what is typed. Without a terminal on the target a return ends a line,

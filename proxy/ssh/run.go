@@ -59,6 +59,7 @@ func (r *run) start() {
 	}
 	r.channels.Go(func() {
 		defer close(r.over)
+		defer r.noteRun(r)()
 		relay := (*run).relayBytes
 		if judged := judgedRelay(r.kind); judged != nil {
 			relay = judged
@@ -68,7 +69,7 @@ func (r *run) start() {
 		err := relay(r)
 		if err != nil {
 			r.broken(err)
-			r.closeTarget()
+			r.kill("HUP")
 		}
 		requests.Wait()
 		r.finish(err)

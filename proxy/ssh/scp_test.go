@@ -3,6 +3,7 @@ package ssh
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func TestSSH6_SCPIsJudgedAndRecordedInBothProtocols(t *testing.T) {
 			put(t, local+"/tree/a", []byte("a"))
 			put(t, local+"/tree/inner/empty", nil)
 			run := func(args ...string) (string, error) {
-				return b.tool(t, "", "scp", append(flags[:len(flags):len(flags)], args...)...)
+				return b.tool(t, "", "scp", append(slices.Clip(flags), args...)...)
 			}
 			at := "deploy@127.0.0.1:"
 			for _, args := range [][]string{

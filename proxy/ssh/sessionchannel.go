@@ -87,15 +87,19 @@ func (c *connection) serveSession(asked ssh.NewChannel) {
 	}
 	// Both ends are closed: what still runs here ends with them.
 	_ = s.client.Close()
+	if s.running != nil {
+		s.running.abandon()
+	}
 	if s.target != nil {
 		_ = s.target.Close()
 	}
 	s.typed.stop()
 	if s.running != nil {
-		<-s.running.over
+		s.await(s.running.over)
 	}
 	if s.lines != nil {
-		s.lines.close()
+		s.lines.stop()
+		s.await(s.lines.over)
 	}
 }
 

@@ -45,7 +45,6 @@ type serverStory struct {
 	task   *harness.Task
 	tools  *harness.Tools
 	first  *harness.Psql
-	began  time.Time
 }
 
 // site makes the domain: bob may look at a site, change its files, and with alice's yes
@@ -160,7 +159,7 @@ func (s *serverStory) interrupted(t *testing.T) {
 	review, _ := command.Held(t)
 	command.Kill(t)
 	s.AwaitOutcome(t, review, v1alpha1.OutcomeWithdrawn)
-	if _, err := s.Server.Stat(s.folder + "/interrupted"); err == nil {
+	if _, err := s.Stat(s.folder + "/interrupted"); err == nil {
 		t.Error("the withdrawn command ran")
 	}
 }

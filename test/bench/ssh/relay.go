@@ -57,14 +57,14 @@ func serve(conn net.Conn, to string, key ssh.Signer) error {
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	target, err := ssh.Dial("tcp", to, &ssh.ClientConfig{
 		Config: only, User: client.User(), Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
 	})
 	if err != nil {
 		return err
 	}
-	defer target.Close()
+	defer func() { _ = target.Close() }()
 	go ssh.DiscardRequests(requests)
 	for channel := range channels {
 		go func() { _ = carry(channel, target) }()
