@@ -121,7 +121,7 @@ func TestLIFE1_WhatStillRunsIsHungUpWithItsConnection(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := s.Start("trap 'echo > " + mark + "; exit' HUP; echo ready; while :; do sleep 0.05; done"); err != nil {
+			if err := s.Start("trap 'echo > " + mark + "; exit' HUP; exec 2>&-; echo ready; while :; do sleep 0.05; done"); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := out.Read(make([]byte, 1)); err != nil {
