@@ -120,8 +120,7 @@ func (d *Dialer) connect(ctx context.Context, to grant.SSHUpstream) (net.Conn, e
 // explained is an error of package ssh, in words for whoever reads it; a host key that
 // is not the one expected is told in full.
 func explained(err error) error {
-	var mismatch *hostkey.Mismatch
-	if errors.As(err, &mismatch) {
+	if mismatch, ok := errors.AsType[*hostkey.Mismatch](err); ok {
 		return mismatch
 	}
 	return errors.New(clean(err.Error()))

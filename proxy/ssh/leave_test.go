@@ -156,7 +156,7 @@ func TestSSH5_WhatAClientSendsBeforeItClosesReachesTheProgram(t *testing.T) {
 	}
 	_ = s.Close()
 	await(t, "the file", func() bool {
-		got, err := os.ReadFile(mark) //nolint:gosec // a test's own file
+		got, err := os.ReadFile(mark)
 		return err == nil && string(got) == "all of it"
 	})
 }
