@@ -76,7 +76,7 @@ func (b *bench) tool(t testing.TB, stdin, name string, args ...string) (string, 
 	_, port, _ := net.SplitHostPort(b.address)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
-	options := []string{"-F", "none", "-i", dir + "/key", "-P", port, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=" + dir + "/hosts",
+	options := []string{"-F", "none", "-i", dir + "/key", "-o", "Port=" + port, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=" + dir + "/hosts",
 		"-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "LogLevel=ERROR"}
 	command := exec.CommandContext(ctx, name, append(options, args...)...)
 	command.Stdin = strings.NewReader(stdin)
