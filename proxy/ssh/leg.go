@@ -64,7 +64,8 @@ func (l *clientLeg) Write(p []byte) (int, error) {
 func (l *clientLeg) Close() error {
 	l.closing.Do(func() {
 		close(l.over)
-		_ = l.SetReadDeadline(past)
+		// A client that has left may have stopped to read before: who writes to it wakes, too.
+		_ = l.Conn.SetDeadline(past)
 	})
 	return nil
 }
