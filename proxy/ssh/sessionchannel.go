@@ -93,6 +93,9 @@ func (c *connection) serveSession(asked ssh.NewChannel) {
 	if s.target != nil {
 		_ = s.target.Close()
 	}
+	if s.target != nil && s.running == nil {
+		s.channels.Go(func() { ssh.DiscardRequests(s.fromTarget) })
+	}
 	s.typed.stop()
 	if s.running != nil {
 		s.await(s.running.over)
@@ -245,7 +248,7 @@ func (s *sessionChannel) reach() error {
 	if err != nil {
 		return err
 	}
-	s.target, s.fromTarget = target, requests
+	s.target, s.fromTarget = target, s.alive(requests)
 	return nil
 }
 
