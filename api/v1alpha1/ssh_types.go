@@ -172,7 +172,9 @@ const (
 // CommandGrant is a command by its words.
 type CommandGrant struct {
 	// argv is the words of the command. `*` in a word stands for any characters, `**`
-	// as the last word for any further words, `\*` for an asterisk.
+	// as the last word for any further words, `\*` for an asterisk. A `*` that begins
+	// a word takes none that begins with `-`, and a word with `*` none that climbs by
+	// `..`.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1

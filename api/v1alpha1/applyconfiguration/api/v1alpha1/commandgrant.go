@@ -10,7 +10,9 @@ package v1alpha1
 // CommandGrant is a command by its words.
 type CommandGrantApplyConfiguration struct {
 	// argv is the words of the command. `*` in a word stands for any characters, `**`
-	// as the last word for any further words, `\*` for an asterisk.
+	// as the last word for any further words, `\*` for an asterisk. A `*` that begins
+	// a word takes none that begins with `-`, and a word with `*` none that climbs by
+	// `..`.
 	Argv []string `json:"argv,omitempty"`
 }
 
