@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/proxy/session"
+	"github.com/sallyport/sallyport/proxy/ssh/argv"
 )
 
 // start is the one request that runs something on the channel: a shell, a command, or a
@@ -79,6 +80,13 @@ func (s *sessionChannel) refuseProgram(request *ssh.Request, err error) bool {
 		return false
 	}
 	_ = request.Reply(true, nil)
+	var asked execRequest
+	if request.Type == "exec" && read(request.Payload, &asked) == nil {
+		// Why a program needs more than its paths, and what to do about it.
+		if why := argv.Classify(argv.Parse(asked.Command)).Anywhere; why != "" && !errors.Is(err, session.ErrWithdrawn) {
+			words += "; " + why
+		}
+	}
 	s.tell(words)
 	status := uint32(refusedStatus)
 	if errors.Is(err, session.ErrWithdrawn) {

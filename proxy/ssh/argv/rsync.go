@@ -97,9 +97,9 @@ func (s *sync) letters(bundle string) {
 		case c == 'r':
 			s.Recursive = true
 		case c == 'l' && !s.gives:
-			s.anywhere("rsync -l (of -a) makes symbolic links, through which more can be written: use -a --no-links")
+			s.anywhere("rsync -l (of -a) makes symbolic links, through which more can be written: use -a --no-links --no-D")
 		case c == 'D' && !s.gives:
-			s.anywhere("rsync -D (of -a) makes devices, through which more can be read: use -a --no-D")
+			s.anywhere("rsync -D (of -a) makes devices, through which more can be read: use -a --no-links --no-D")
 		case c == 'K' && !s.gives, c == 'R' && !s.gives:
 			s.anywhere("rsync -" + string(c) + " lets it write elsewhere than below the path")
 		case (c == 'L' || c == 'k') && s.gives:
