@@ -28,16 +28,18 @@ func (c *connection) readCommand(text string, terminal bool) policy.Action {
 	if action.Unknown != "" {
 		return action
 	}
-	paths, err := c.resolve(program.Paths)
-	if err != nil {
-		action.Unknown = err.Error()
-		return action
-	}
+	var err error
 	switch program.Kind {
 	case argv.KindGitUpload, argv.KindGitReceive, argv.KindGitArchive:
-		action.SSH.Repository, action.SSH.Push = paths[0], program.Push
+		action.SSH.Push = program.Push
+		action.SSH.Repository, err = c.repository(program.Paths[0])
 	default:
+		var paths []string
+		paths, err = c.resolve(program.Paths)
 		action.SSH.Files = fileUses(program, paths)
+	}
+	if err != nil {
+		action.Unknown = err.Error()
 	}
 	return action
 }
