@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"errors"
+	"slices"
 
 	"golang.org/x/crypto/ssh"
 
@@ -21,8 +22,14 @@ func (s *sessionChannel) start(request *ssh.Request) bool {
 	if s.started {
 		return s.late(request)
 	}
-	admission, err := s.admitted(action, text)
+	h := s.hold()
+	admission, err := s.admit(action, text, &h.Hold)
+	h.over()
 	s.started = true
+	if err == nil && h.released != nil && !s.leadsStill(request, action) {
+		s.result(admission.Operation, "not run", 0, errChanged)
+		err = errChanged
+	}
 	if err != nil {
 		return s.refuseProgram(request, err)
 	}
@@ -31,6 +38,18 @@ func (s *sessionChannel) start(request *ssh.Request) bool {
 		return s.runRestricted(p)
 	}
 	return s.run(p)
+}
+
+// errChanged is a program whose paths led elsewhere when it was approved.
+var errChanged = errors.New("what was approved has changed while it waited")
+
+// leadsStill says whether a program that was held would touch what its reviewers saw.
+func (s *sessionChannel) leadsStill(request *ssh.Request, approved policy.Action) bool {
+	if len(approved.SSH.Files) == 0 && approved.SSH.Repository == "" {
+		return true
+	}
+	now, _, _, err := s.readProgram(request)
+	return err == nil && now.Unknown == "" && now.SSH.Repository == approved.SSH.Repository && slices.Equal(now.SSH.Files, approved.SSH.Files)
 }
 
 // kindShell and the like are kinds of actions.

@@ -41,6 +41,8 @@ func usable(err error) (words string, ok bool) {
 		return words, true
 	case errors.Is(err, session.ErrWithdrawn):
 		return session.ErrWithdrawn.Error(), true
+	case errors.Is(err, errChanged):
+		return errChanged.Error(), true
 	}
 	return "", false
 }
