@@ -66,6 +66,19 @@ func filesBelow(path string, access ...v1alpha1.FileAccess) v1alpha1.AccessPolic
 func (b *bench) tool(t testing.TB, stdin, name string, args ...string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	defer cancel()
+	options := b.options(t, dir)
+	command := exec.CommandContext(ctx, name, append(options, args...)...)
+	command.Stdin = strings.NewReader(stdin)
+	command.Dir = dir
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+// options are those of OpenSSH's clients for the engine; dir is for their files.
+func (b *bench) options(t testing.TB, dir string) []string {
+	t.Helper()
 	block, err := ssh.MarshalPrivateKey(b.Key.Certificate.PrivateKey, "")
 	if err != nil {
 		t.Fatal(err)
@@ -74,15 +87,8 @@ func (b *bench) tool(t testing.TB, stdin, name string, args ...string) (string, 
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(b.address)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
-	defer cancel()
-	options := []string{"-F", "none", "-i", dir + "/key", "-o", "Port=" + port, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=" + dir + "/hosts",
+	return []string{"-F", "none", "-i", dir + "/key", "-o", "Port=" + port, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=" + dir + "/hosts",
 		"-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "LogLevel=ERROR"}
-	command := exec.CommandContext(ctx, name, append(options, args...)...)
-	command.Stdin = strings.NewReader(stdin)
-	command.Dir = dir
-	out, err := command.CombinedOutput()
-	return string(out), err
 }
 
 // files are the file events so far.
