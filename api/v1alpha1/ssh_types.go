@@ -142,10 +142,12 @@ type SSHGrant struct {
 	// each direction; 0 is no bound.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
 	MaxUploadBytes int64 `json:"maxUploadBytes,omitempty"`
 	// maxDownloadBytes: see maxUploadBytes.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
 	MaxDownloadBytes int64 `json:"maxDownloadBytes,omitempty"`
 	// unmaskedStreams lets through what no detector of the policy looks into: files,
 	// repositories, forwarded connections. Without it a policy with detectors refuses
@@ -201,6 +203,7 @@ type FileGrant struct {
 	// maxBytes is the largest file that may be moved; 0 is no bound.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=9007199254740991
 	MaxBytes int64 `json:"maxBytes,omitempty"`
 }
 

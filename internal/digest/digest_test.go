@@ -1,6 +1,7 @@
 package digest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -26,7 +27,9 @@ func TestREV2_ADigestSurvivesTheWireAndReorderedKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		var tree map[string]any
-		if err := json.Unmarshal(encoded, &tree); err != nil {
+		decoder := json.NewDecoder(bytes.NewReader(encoded))
+		decoder.UseNumber()
+		if err := decoder.Decode(&tree); err != nil {
 			t.Fatal(err)
 		}
 		reordered, err := json.Marshal(tree)
