@@ -119,9 +119,7 @@ func (c *connection) farewell(reason error) {
 	endings := c.forwards.endings()
 	for p := range c.programs {
 		endings = append(endings, func() {
-			p.tell(reason.Error())
-			p.closeWrite()
-			_ = p.client.Close()
+			p.goodbye(reason)
 		})
 	}
 	c.mu.Unlock()

@@ -95,7 +95,11 @@ func (s *sessionChannel) isTyped(kind string) bool { return kind == kindShell ||
 // once that there is nobody to speak with.
 func (s *sessionChannel) refuseProgram(request *ssh.Request, err error) bool {
 	words, ok := usable(err)
-	if !ok || s.gone {
+	if s.gone {
+		return false
+	}
+	if !ok {
+		s.goodbye(err)
 		return false
 	}
 	_ = request.Reply(true, nil)

@@ -3,6 +3,7 @@ package ssh
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -18,6 +19,8 @@ const (
 	refusedStatus = 126
 	// cancelledStatus is what it says of one that was interrupted: 128 + SIGINT.
 	cancelledStatus = 130
+	// goodbyeTimeout bounds telling the client of a channel why it ends.
+	goodbyeTimeout = 50 * time.Millisecond
 )
 
 // sessionChannel is a channel of the client's that a program runs in (RFC 4254 section
@@ -56,6 +59,8 @@ type sessionChannel struct {
 	// stderr is held by whoever writes to the client's stderr, or ends its output.
 	stderr sync.Mutex
 	ended  bool
+	// parting is why the channel ends, told once.
+	parting sync.Once
 }
 
 // prepared is a request that was granted.
@@ -208,6 +213,27 @@ func (s *sessionChannel) tell(message string) {
 	if !s.ended {
 		_, _ = s.client.Stderr().Write([]byte(text))
 	}
+}
+
+// goodbye tells the client why its channel ends, unless that was told, and closes it. One
+// that does not read, or is in the middle of a flood, hears nothing: the end does not
+// wait for it.
+func (s *sessionChannel) goodbye(reason error) {
+	s.parting.Do(func() {
+		told := make(chan struct{})
+		s.connection.channels.Go(func() {
+			defer close(told)
+			s.tell(reason.Error())
+			s.closeWrite()
+		})
+		timer := time.NewTimer(goodbyeTimeout)
+		defer timer.Stop()
+		select {
+		case <-told:
+		case <-timer.C:
+		}
+		_ = s.client.Close()
+	})
 }
 
 // writeStderr writes to the client's stderr what the program says there.
