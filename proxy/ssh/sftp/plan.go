@@ -378,7 +378,7 @@ func (r *Relay) planCopy(q *Request) (*job, error) {
 	if q.Length > 0 {
 		n = int64(min(q.Length, 1<<62) + min(q.SecondOffset, 1<<61))
 	}
-	if most := r.Gate.MaxBytes(to.path, v1alpha1.FileWrite); most > 0 && (n < 0 || n > most) {
+	if most := r.Gate.MaxBytes(to.path, v1alpha1.FileWrite); most > 0 && (n < 0 || n > most || to.appends) {
 		return nil, &Refused{"sallyport: how large the copy gets is not bounded as the grant wants it"}
 	}
 	to.mu.Lock()
