@@ -15,12 +15,13 @@ import (
 // start is the one request that runs something on the channel: a shell, a command, or a
 // subsystem (RFC 4254 section 6.5).
 func (s *sessionChannel) start(request *ssh.Request) bool {
+	// First: to read a program may take questions to the target.
+	if s.started {
+		return s.late(request)
+	}
 	action, text, payload, err := s.readProgram(request)
 	if err != nil {
 		return s.malformed(request, err)
-	}
-	if s.started {
-		return s.late(request)
 	}
 	h := s.hold()
 	admission, err := s.admit(action, text, &h.Hold)
