@@ -138,13 +138,14 @@ type SSHGrant struct {
 	// +kubebuilder:validation:items:MaxLength=128
 	// +kubebuilder:validation:items:Pattern=`^[A-Za-z_][A-Za-z0-9_]*\*?$`
 	Environment []string `json:"environment,omitempty"`
-	// maxUploadBytes and maxDownloadBytes bound the files of one session together, in
-	// each direction; 0 is no bound.
+	// maxUploadBytes bounds the files of one session that go to the target together; 0 is
+	// no bound.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991
 	MaxUploadBytes int64 `json:"maxUploadBytes,omitempty"`
-	// maxDownloadBytes: see maxUploadBytes.
+	// maxDownloadBytes bounds the files of one session that come from the target together;
+	// 0 is no bound.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991

@@ -65,7 +65,7 @@ func (l *clientLeg) Close() error {
 	l.closing.Do(func() {
 		close(l.over)
 		// A client that has left may have stopped to read before: who writes to it wakes, too.
-		_ = l.Conn.SetDeadline(past)
+		_ = l.SetDeadline(past)
 	})
 	return nil
 }

@@ -221,7 +221,7 @@ func (s *sessionChannel) tell(message string) {
 func (s *sessionChannel) goodbye(reason error) {
 	s.parting.Do(func() {
 		told := make(chan struct{})
-		s.connection.channels.Go(func() {
+		s.channels.Go(func() {
 			defer close(told)
 			s.tell(reason.Error())
 			s.closeWrite()

@@ -40,10 +40,11 @@ type SSHGrantApplyConfiguration struct {
 	// environment is the names of variables that the client may set; one that ends in
 	// `*` is a prefix.
 	Environment []string `json:"environment,omitempty"`
-	// maxUploadBytes and maxDownloadBytes bound the files of one session together, in
-	// each direction; 0 is no bound.
+	// maxUploadBytes bounds the files of one session that go to the target together; 0 is
+	// no bound.
 	MaxUploadBytes *int64 `json:"maxUploadBytes,omitempty"`
-	// maxDownloadBytes: see maxUploadBytes.
+	// maxDownloadBytes bounds the files of one session that come from the target together;
+	// 0 is no bound.
 	MaxDownloadBytes *int64 `json:"maxDownloadBytes,omitempty"`
 	// unmaskedStreams lets through what no detector of the policy looks into: files,
 	// repositories, forwarded connections. Without it a policy with detectors refuses
