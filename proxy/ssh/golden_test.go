@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,10 @@ func TestARealTerminalSessionIsRecordedByteForByteAfterMasking(t *testing.T) {
 	if err := p.WindowChange(30, 100); err != nil {
 		t.Fatal(err)
 	}
+	// Input may overtake a new size: they come by different ways.
+	await(t, "the new size", func() bool {
+		return slices.ContainsFunc(b.events(t), func(e record.Event) bool { return e.Type == record.EventTerminal && e.Terminal.Rows == 30 })
+	})
 	p.types(t, "stty size\r")
 	p.screen.await(t, at, "30 100\r\n$ ")
 	p.types(t, "exit\r")
