@@ -20,7 +20,7 @@ const (
 	// cancelledStatus is what it says of one that was interrupted: 128 + SIGINT.
 	cancelledStatus = 130
 	// goodbyeTimeout bounds telling the client of a channel why it ends.
-	goodbyeTimeout = 50 * time.Millisecond
+	goodbyeTimeout = 150 * time.Millisecond
 )
 
 // sessionChannel is a channel of the client's that a program runs in (RFC 4254 section
