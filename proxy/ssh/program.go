@@ -127,6 +127,7 @@ func (s *sessionChannel) run(p program) bool {
 		s.tell(err.Error())
 		return false
 	}
+	s.flows.Store(true)
 	s.running = newRun(s, s.target, s.fromTarget, p)
 	s.running.start()
 	return true

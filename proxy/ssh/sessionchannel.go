@@ -3,6 +3,7 @@ package ssh
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -19,8 +20,11 @@ const (
 	refusedStatus = 126
 	// cancelledStatus is what it says of one that was interrupted: 128 + SIGINT.
 	cancelledStatus = 130
-	// goodbyeTimeout bounds telling the client of a channel why it ends.
+	// goodbyeTimeout bounds telling the client of a channel why it ends, floodTimeout where
+	// a program runs, whose output may be in the way: the client has to hear of the end
+	// before its connection is cut.
 	goodbyeTimeout = 150 * time.Millisecond
+	floodTimeout   = 50 * time.Millisecond
 )
 
 // sessionChannel is a channel of the client's that a program runs in (RFC 4254 section
@@ -61,6 +65,8 @@ type sessionChannel struct {
 	ended  bool
 	// parting is why the channel ends, told once.
 	parting sync.Once
+	// flows says that a program runs.
+	flows atomic.Bool
 }
 
 // prepared is a request that was granted.
@@ -226,7 +232,11 @@ func (s *sessionChannel) goodbye(reason error) {
 			s.tell(reason.Error())
 			s.closeWrite()
 		})
-		timer := time.NewTimer(goodbyeTimeout)
+		patience := goodbyeTimeout
+		if s.flows.Load() {
+			patience = floodTimeout
+		}
+		timer := time.NewTimer(patience)
 		defer timer.Stop()
 		select {
 		case <-told:
