@@ -104,7 +104,7 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 	group, ctx := errgroup.WithContext(ctx)
 	sourceCtx, stopSource := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSource()
-	ended := make(chan struct{})
+	ended, drained := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 
 	group.Go(func() error {
@@ -115,9 +115,12 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 			}
 			p.task.Update(state)
 			if state.Phase == grant.Ended {
-				once.Do(func() { close(ended) })
-				// The last heads are reported before the manager hears that we know.
-				p.drain(ctx, log)
+				once.Do(func() {
+					close(ended)
+					defer close(drained)
+					// The last heads are reported before the manager hears that we know.
+					p.drain(ctx, log)
+				})
 			}
 		}))
 	})
@@ -125,7 +128,7 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 	group.Go(func() error {
 		serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 		defer stop()
-		defer context.AfterFunc(ctx, func() { awaitReason(ended, stop) })()
+		defer context.AfterFunc(ctx, func() { awaitReason(ended, drained, stop) })()
 		err := s.Serve(serving, p.listener)
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 		defer cancel()
@@ -155,20 +158,27 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 }
 
 // awaitReason stops once it is known why the task has ended, or nobody says so: whoever
-// stops this process has most often ended its task, and clients are to hear why.
-func awaitReason(ended <-chan struct{}, stop func()) {
+// stops this process has most often ended its task, and clients are to hear why. What
+// has ended is then kept and signed in peace.
+func awaitReason(ended, drained <-chan struct{}, stop func()) {
+	defer stop()
 	timer := time.NewTimer(lastWord)
 	defer timer.Stop()
 	select {
 	case <-ended:
 	case <-timer.C:
+		return
 	}
-	stop()
+	timer.Reset(endTimeout + signTimeout)
+	select {
+	case <-drained:
+	case <-timer.C:
+	}
 }
 
 // drain waits until all sessions have ended, and their recordings are kept.
 func (p parts) drain(ctx context.Context, log logr.Logger) {
-	ending, cancel := context.WithTimeout(ctx, endTimeout)
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
 	if err := p.task.Drain(ending); err != nil {
 		log.Error(err, "Sessions did not end in time")
