@@ -60,7 +60,7 @@ func TestTheExamplesOfThePageOnSSHDoWhatItSays(t *testing.T) {
 		"behind another command, too": {restart, run([]string{"systemctl", "status", "web"}, []string{"systemctl", "restart", "web"}), "Hold", "restart"},
 		"a status does not":           {restart, run([]string{"systemctl", "status", "web"}), "Allow", "grant"},
 		"a deployment":                {deploy, touching("rsync upload", use("/srv/web/site/**", "Write")), "Allow", "grant"},
-		"one that deletes waits":      {deploy, touching("rsync upload", use("/srv/web/site/**", "Write"), use("/srv/web/site/**", "Delete")), "Hold", "no-deletes-after-hours"},
+		"one that deletes waits":      {deploy, touching("rsync upload", use("/srv/web/site/**", "Write"), use("/srv/web/site/**", "Delete")), "Hold", "deletes-wait"},
 		"one beside":                  {deploy, touching("rsync upload", use("/srv/web/**", "Write")), "Deny", "grant"},
 		"a push":                      {push, repository("git-receive-pack", "/srv/git/web.git"), "Allow", "grant"},
 		"a push elsewhere":            {push, repository("git-receive-pack", "/srv/git/pay.git"), "Deny", "grant"},
