@@ -20,28 +20,28 @@ import (
 const replayAudit = 24 * time.Hour
 
 // tell opens the audit stream, and hands it the life-cycle, on the leader, and what
-// proxies report, on every replica: the provider that it returns is the one given, with
-// its reports told.
-func tell(mgr ctrl.Manager, w wiring, provider controlserver.Provider) (controlserver.Provider, error) {
+// proxies report and are certified for, on every replica: what it returns is the provider
+// given, with its reports and its certificates told.
+func tell(mgr ctrl.Manager, w wiring, provider *taskaccessrequest.Provider) (controlserver.Provider, controlserver.Certifier, error) {
 	source := audit.SourceOf(w.root.CA())
 	stream, err := w.options.audit.Open(audit.Options{
 		Source: func() string { return source }, Stdout: os.Stdout, Metrics: metrics.Registry, Now: time.Now,
 		Log: mgr.GetLogger().WithName("audit"),
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	teller, err := datapath.New(stream, time.Now)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	watcher := &lifecycle.Watcher{Informers: mgr.GetCache(), Tell: stream.EmitPatiently, Now: time.Now, Replay: replayAudit}
 	for _, runnable := range []manager.Runnable{stream, watcher} {
 		if err := mgr.Add(runnable); err != nil {
-			return nil, fmt.Errorf("audit stream: %w", err)
+			return nil, nil, fmt.Errorf("audit stream: %w", err)
 		}
 	}
-	return &datapath.Provider{
-		Provider: provider, Teller: teller, Requests: mgr.GetClient(), Index: taskaccessrequest.IndexUID,
-	}, nil
+	requests, index := mgr.GetClient(), taskaccessrequest.IndexUID
+	return &datapath.Provider{Provider: provider, Teller: teller, Requests: requests, Index: index},
+		&datapath.Certifier{Certifier: provider, Teller: teller, Requests: requests, Index: index}, nil
 }

@@ -65,13 +65,13 @@ func wire(ctx context.Context, mgr ctrl.Manager, w wiring) error {
 	if err := provider.Watch(ctx, mgr.GetCache()); err != nil {
 		return err
 	}
-	told, err := tell(mgr, w, provider)
+	told, certifier, err := tell(mgr, w, provider)
 	if err != nil {
 		return err
 	}
 	channel, err := controlserver.New(controlserver.Options{
 		Address: w.options.controlListen, Keys: w.root, Reviews: w.clients.AuthenticationV1().TokenReviews(),
-		Resolver: provider, Provider: told, Sealer: provider, Certifier: provider, Log: mgr.GetLogger().WithName("control"), Now: time.Now,
+		Resolver: provider, Provider: told, Sealer: provider, Certifier: certifier, Log: mgr.GetLogger().WithName("control"), Now: time.Now,
 	})
 	if err != nil {
 		return err

@@ -95,6 +95,21 @@ type Grant struct {
 	ExpiresAt      time.Time `json:"expiresAt"`
 }
 
+// Certified is a certificate that was made for a task's proxy to log in to an SSH server.
+// Serial is decimal: 64 bits are more than a JSON number keeps everywhere. Key is the
+// fingerprint of the proxy's public key, as the server's log has it.
+type Certified struct {
+	Target      string    `json:"target"`
+	Task        string    `json:"task"`
+	Requester   string    `json:"requester"`
+	Serial      string    `json:"serial"`
+	KeyID       string    `json:"keyID"`
+	Principals  []string  `json:"principals"`
+	Key         string    `json:"key"`
+	ValidAfter  time.Time `json:"validAfter"`
+	ValidBefore time.Time `json:"validBefore"`
+}
+
 // Revoked is why access ended.
 type Revoked struct {
 	Target  string `json:"target"`

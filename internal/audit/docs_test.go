@@ -15,7 +15,7 @@ var schema = map[audit.Type]any{
 	audit.RequestCreated: audit.Created{}, audit.RequestMatched: audit.Matched{}, audit.RequestRefused: audit.Refused{},
 	audit.RequestEnded: audit.Ended{}, audit.RequestDeleted: audit.Deleted{},
 	audit.ReviewOpened: audit.Opened{}, audit.ReviewDecision: audit.Decision{}, audit.ReviewApproved: audit.Outcome{},
-	audit.GrantIssued: audit.Grant{}, audit.GrantRevoked: audit.Revoked{}, audit.ProxyReady: audit.Proxy{}, audit.ProxyIsolated: audit.Proxy{},
+	audit.GrantIssued: audit.Grant{}, audit.GrantCertified: audit.Certified{}, audit.GrantRevoked: audit.Revoked{}, audit.ProxyReady: audit.Proxy{}, audit.ProxyIsolated: audit.Proxy{},
 	audit.SessionBegun: audit.Session{}, audit.SessionEnded: audit.Session{},
 	audit.OperationDenied: audit.Operation{}, audit.OperationHeld: audit.Operation{},
 	audit.RecordingSealed: audit.Recording{}, audit.RecordingLost: audit.Lost{}, audit.RecordingRead: audit.Read{},

@@ -19,9 +19,10 @@ const (
 	ReviewExpired   Type = "dev.sallyport.review.expired"   // Outcome
 	ReviewWithdrawn Type = "dev.sallyport.review.withdrawn" // Outcome
 
-	GrantIssued   Type = "dev.sallyport.grant.issued"   // Grant
-	GrantExtended Type = "dev.sallyport.grant.extended" // Grant
-	GrantRevoked  Type = "dev.sallyport.grant.revoked"  // Revoked
+	GrantIssued    Type = "dev.sallyport.grant.issued"    // Grant
+	GrantExtended  Type = "dev.sallyport.grant.extended"  // Grant
+	GrantCertified Type = "dev.sallyport.grant.certified" // Certified
+	GrantRevoked   Type = "dev.sallyport.grant.revoked"   // Revoked
 
 	ProxyReady    Type = "dev.sallyport.proxy.ready"    // Proxy
 	ProxyIsolated Type = "dev.sallyport.proxy.isolated" // Proxy
