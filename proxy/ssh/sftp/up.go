@@ -2,7 +2,6 @@ package sftp
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 
@@ -176,9 +175,4 @@ func (r *Relay) refuse(id uint32, err error) error {
 		return err
 	}
 	return r.reply(status(id, statusFailure, refused.Words))
-}
-
-// rest of a request behind its path.
-func flagsAndAttributes(flags uint32, a Attributes) []byte {
-	return append(binary.BigEndian.AppendUint32(nil, flags), a.raw...)
 }
