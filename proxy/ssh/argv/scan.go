@@ -17,7 +17,7 @@ func scan(line string) (homes []int, refusal error) {
 	case strings.HasPrefix(line, "-") || strings.HasPrefix(line, "+"):
 		return nil, at(line, 0, "the shell takes a line that begins so for options of its own")
 	}
-	s := scanner{line: line, wordStart: true}
+	s := scanner{line: line, wordStart: true, commandStart: true}
 	for s.i < len(line) {
 		if err := s.next(); err != nil {
 			return nil, err
@@ -35,8 +35,10 @@ type scanner struct {
 	quote     byte
 	opened    int
 	wordStart bool
-	operators int
-	homes     []int
+	// commandStart says that no word of the command has begun.
+	commandStart bool
+	operators    int
+	homes        []int
 }
 
 // next looks at one character.
@@ -96,6 +98,12 @@ func (s *scanner) escape() error {
 func (s *scanner) bare(c byte) error {
 	start := s.wordStart
 	s.wordStart = false
+	if s.commandStart && c != ' ' && c != '\t' {
+		s.commandStart = false
+		if keywords[s.word()] {
+			return at(s.line, s.i, "only simple commands are understood")
+		}
+	}
 	switch c {
 	case ' ', '\t':
 		s.wordStart = true
@@ -129,9 +137,18 @@ func (s *scanner) bare(c byte) error {
 	return nil
 }
 
+// word is what stands here up to a blank or an operator.
+func (s *scanner) word() string {
+	rest := s.line[s.i:]
+	if end := strings.IndexAny(rest, " \t\n;|&"); end >= 0 {
+		return rest[:end]
+	}
+	return rest
+}
+
 // operator is ; & | or a newline, or the first of two.
 func (s *scanner) operator() error {
-	s.wordStart = true
+	s.wordStart, s.commandStart = true, true
 	if s.operators++; s.operators > 2*mostCommands {
 		return at(s.line, s.i, fmt.Sprintf("it has more than %d commands", mostCommands))
 	}
