@@ -25,9 +25,11 @@ const (
 	// endTimeout is how long sessions have to be gone once they must end.
 	endTimeout = 2 * time.Second
 	// storeTimeout is how long their recordings then have to be stored, and signTimeout
-	// to be signed.
-	storeTimeout = 5 * time.Second
-	signTimeout  = 2 * time.Second
+	// to be signed: a proxy that stops waits as long as its pod may for a manager that is
+	// away, lastSignTimeout.
+	storeTimeout    = 5 * time.Second
+	signTimeout     = 2 * time.Second
+	lastSignTimeout = 40 * time.Second
 	// lastWord is how long a proxy that is told to stop waits to hear why.
 	lastWord = 250 * time.Millisecond
 	// lastReport is how long the last report has to reach the manager at shutdown.
@@ -105,9 +107,12 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 	sourceCtx, stopSource := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSource()
 	ended, drained := make(chan struct{}), make(chan struct{})
-	var once sync.Once
+	var end, keep sync.Once
+	// silent ends when there is no manager to come back.
+	silent, silence := context.WithCancel(context.WithoutCancel(ctx))
 
 	group.Go(func() error {
+		defer silence()
 		return ignoreEnd(sourceCtx, p.source.Run(sourceCtx, func(state grant.State) {
 			if err := p.recordings.Start(state.Recording); err != nil && state.Phase != grant.Ended {
 				// Sessions do not begin then, or say what is lost.
@@ -115,12 +120,11 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 			}
 			p.task.Update(state)
 			if state.Phase == grant.Ended {
-				once.Do(func() {
-					close(ended)
-					defer close(drained)
-					// The last heads are reported before the manager hears that we know.
-					p.drain(ctx, log)
-				})
+				end.Do(func() { close(ended) })
+				// The last heads are reported before the manager hears that we know. One that
+				// was away is told the same again when it is back, and signs what it could not.
+				p.drain(ctx, log)
+				keep.Do(func() { close(drained) })
 			}
 		}))
 	})
@@ -135,7 +139,7 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 		if closeErr := p.task.Close(closing); closeErr != nil {
 			log.Error(closeErr, "Sessions did not end in time")
 		}
-		p.flush(ctx, log)
+		p.flush(silent, lastSignTimeout, log)
 		p.closeRecordings(ctx, log)
 		time.AfterFunc(lastReport, stopSource)
 		return err
@@ -183,14 +187,12 @@ func (p parts) drain(ctx context.Context, log logr.Logger) {
 	if err := p.task.Drain(ending); err != nil {
 		log.Error(err, "Sessions did not end in time")
 	}
-	p.flush(ctx, log)
+	p.flush(context.WithoutCancel(ctx), signTimeout, log)
 }
 
 // flush waits until the recordings of what has ended are kept, and reports that.
-func (p parts) flush(ctx context.Context, log logr.Logger) {
-	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	if err := p.recordings.Flush(storing, signTimeout); err != nil {
+func (p parts) flush(signable context.Context, signing time.Duration, log logr.Logger) {
+	if err := p.recordings.Flush(signable, storeTimeout, signing); err != nil {
 		log.Error(err, "What is missing stays in the spool")
 	}
 	p.task.Report()

@@ -16,9 +16,9 @@ const (
 	recordDirectory       = "/recordings"
 	spoolDirectory        = "/spool"
 	tokenSeconds    int64 = 600
-	// graceSeconds is for sessions to end, and their recordings to be stored and signed; a
-	// proxy that has done so does not wait for it.
-	graceSeconds int64 = 10
+	// graceSeconds is for sessions to end, and their recordings to be stored and signed, by
+	// a manager that may have to come back first; a proxy that has done so does not wait.
+	graceSeconds int64 = 60
 )
 
 // Pod is the proxy of one task: restricted Pod Security, no API token but the one

@@ -111,7 +111,7 @@ func (w *world) flush(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := w.Flush(ctx, 5*time.Second); err != nil {
+	if err := w.Flush(ctx, 10*time.Second, 5*time.Second); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -98,8 +98,8 @@ type Keeper struct {
 	context  context.Context
 	stop     context.CancelFunc
 	running  sync.WaitGroup
-	// signing wakes the signer.
-	signing chan struct{}
+	// signing wakes the signer, hurried in the middle of a pause.
+	signing, hurried chan struct{}
 
 	mu sync.Mutex
 	// destination is nil before Start.
@@ -135,7 +135,7 @@ func New(options Options) *Keeper {
 		options.At = func(Point) error { return nil }
 	}
 	k := &Keeper{
-		options: options, failures: make(chan error, 1), signing: make(chan struct{}, 1),
+		options: options, failures: make(chan error, 1), signing: make(chan struct{}, 1), hurried: make(chan struct{}, 1),
 		recordings: map[*recording]struct{}{}, changed: make(chan struct{}),
 	}
 	k.queue.work = sync.NewCond(&k.mu)
@@ -243,15 +243,18 @@ func (k *Keeper) broadcast() {
 	k.changed = make(chan struct{})
 }
 
-// Flush returns when every recording that has ended is stored, and signed if that takes
-// no longer than signing; or when ctx is over.
-func (k *Keeper) Flush(ctx context.Context, signing time.Duration) error {
-	if err := k.await(ctx, func() bool { return k.queue.isEmpty() }); err != nil {
+// Flush returns when every recording that has ended is stored and signed. Each of the two
+// has its own time; nothing more is signed once signable is over.
+func (k *Keeper) Flush(signable context.Context, storing, signing time.Duration) error {
+	stored, cancel := context.WithTimeout(context.WithoutCancel(signable), storing)
+	defer cancel()
+	if err := k.await(stored, func() bool { return k.queue.isEmpty() }); err != nil {
 		return fmt.Errorf("segments are not stored yet: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, signing)
+	k.hurry()
+	signed, cancel := context.WithTimeout(signable, signing)
 	defer cancel()
-	if err := k.await(ctx, func() bool {
+	if err := k.await(signed, func() bool {
 		for r := range k.recordings {
 			if r.ended {
 				return false

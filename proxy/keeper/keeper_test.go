@@ -104,7 +104,7 @@ func TestAManagerThatIsAwayDelaysSignaturesAndNothingElse(t *testing.T) {
 	operate(t, two, 1, "SELECT 1")
 	finish(t, one)
 	begun := time.Now()
-	if err := w.Flush(t.Context(), 300*time.Millisecond); err == nil || time.Since(begun) > 2*time.Second {
+	if err := w.Flush(t.Context(), time.Minute, 300*time.Millisecond); err == nil || time.Since(begun) > 2*time.Second {
 		t.Error("flushed without a signature, or waited for long:", err, time.Since(begun))
 	}
 	if summary, err := w.verify(t, "s-1"); err != nil || summary.Segments != 1 || summary.Unsigned != 1 {

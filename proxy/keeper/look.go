@@ -24,7 +24,7 @@ func (k *Keeper) look() {
 			k.fail(fmt.Errorf("the store has not taken a segment for %s: %w", k.options.Patience, oldest.failure()))
 		}
 		for r := range k.recordings {
-			if r.writer != nil && !r.ended && r.rotating.CompareAndSwap(false, true) {
+			if r.writer != nil && !r.ended && r.writer.Due(now) && r.rotating.CompareAndSwap(false, true) {
 				// Beside the look: a disk may stall.
 				rotating.Go(func() {
 					defer r.rotating.Store(false)

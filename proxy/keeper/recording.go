@@ -167,7 +167,8 @@ func (r *recording) rotate(now time.Time) {
 	if !r.writer.Due(now) {
 		return
 	}
-	if err := r.writer.Rotate(); err != nil {
+	// A session whose segment has aged before it was full does not write much.
+	if err := r.writer.Rest(); err != nil {
 		r.keeper.mu.Lock()
 		defer r.keeper.mu.Unlock()
 		r.keeper.options.Log.Error(err, "A segment could not be sealed", "session", r.session)

@@ -49,10 +49,27 @@ func (k *Keeper) sign() {
 			} else {
 				retry = firstPause
 			}
-			if !sleep(k.context, pause/2+rand.N(pause/2)) { //nolint:gosec // jitter, not a secret
-				return
-			}
+			k.rest(pause/2 + rand.N(pause/2)) //nolint:gosec // jitter, not a secret
 		}
+	}
+}
+
+// rest pauses until somebody cannot wait.
+func (k *Keeper) rest(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-k.hurried:
+	case <-k.context.Done():
+	}
+}
+
+// hurry has the signer try now.
+func (k *Keeper) hurry() {
+	select {
+	case k.hurried <- struct{}{}:
+	default:
 	}
 }
 

@@ -374,7 +374,7 @@ func (p *proxy) takeUp(t *testing.T) {
 	k := keeper.New(options)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if err := errors.Join(k.Start(p.State.Recording), k.Flush(ctx, 10*time.Second), k.Close(ctx)); err != nil {
+	if err := errors.Join(k.Start(p.State.Recording), k.Flush(ctx, 10*time.Second, 10*time.Second), k.Close(ctx)); err != nil {
 		t.Errorf("what was left is not taken up: %v", err)
 	}
 }

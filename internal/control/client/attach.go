@@ -227,11 +227,8 @@ func (a *attachment) take(encoded *controlpb.State) error {
 	}
 	// It was read after our Hello.
 	a.client.confirmed(a.hello)
-	already := a.life.phase == grant.Ended
 	a.state, a.life.phase = state, state.Phase
-	if !already {
-		a.life.update(state)
-	}
+	a.life.update(state)
 	return nil
 }
 

@@ -48,8 +48,6 @@ type Timing struct {
 	Beat time.Duration
 	// Silence is how long the manager may say nothing.
 	Silence time.Duration
-	// Farewell is how long Run tries to deliver the last report once the task has ended.
-	Farewell time.Duration
 }
 
 func (t Timing) withDefaults() Timing {
@@ -62,7 +60,6 @@ func (t Timing) withDefaults() Timing {
 	set(&t.LastRetry, 5*time.Second)
 	set(&t.Beat, 10*time.Second)
 	set(&t.Silence, 30*time.Second)
-	set(&t.Farewell, 10*time.Second)
 	return t
 }
 

@@ -26,7 +26,6 @@ type life struct {
 func (c *Client) Run(ctx context.Context, update func(grant.State)) error {
 	l := &life{update: update}
 	wait := c.timing.FirstRetry
-	var farewell time.Time
 	for {
 		begun := c.now()
 		err := c.attach(ctx, l)
@@ -35,15 +34,6 @@ func (c *Client) Run(ctx context.Context, update func(grant.State)) error {
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		}
-		if l.phase == grant.Ended {
-			if farewell.IsZero() {
-				farewell = c.now().Add(c.timing.Farewell)
-			}
-			if c.now().After(farewell) {
-				c.log.Info("the last report could not be delivered", "reason", reason(err))
-				return nil
-			}
 		}
 		// A stream that lived was healthy: begin anew.
 		if c.now().Sub(begun) > c.timing.LastRetry {
