@@ -15,6 +15,8 @@ const (
 	ConditionIsolated = "Isolated"
 	// ConditionCredentialIssued: the target knows the task's credential.
 	ConditionCredentialIssued = "CredentialIssued"
+	// ConditionCertified: an SSH certificate was made for the proxy, or was about to be.
+	ConditionCertified = "Certified"
 
 	// ConditionReachable: the target answers.
 	ConditionReachable = "Reachable"

@@ -24,7 +24,7 @@ func (r *Reconciler) close(ctx context.Context, s *scope) (outcome, error) {
 		return next, nil
 	}
 	if s.status.ClosedAt != nil {
-		return stop, r.letGo(ctx, s)
+		return r.forget(ctx, s)
 	}
 	s.state(v1alpha1.ReasonClosing, s.status.Ended.Message)
 	if err := r.removePod(ctx, s); err != nil {
@@ -64,7 +64,7 @@ func (r *Reconciler) close(ctx context.Context, s *scope) (outcome, error) {
 	if err := r.writeStatus(ctx, s); client.IgnoreNotFound(err) != nil {
 		return stop, err
 	}
-	return stop, r.letGo(ctx, s)
+	return r.forget(ctx, s)
 }
 
 // unproved says why the target has shown nothing yet, and since when. The same again
@@ -77,10 +77,17 @@ func (s *scope) unproved(err error) {
 }
 
 // prove revokes, and asks the target whether anything is left. A request that never
-// got as far as a credential needs no proof.
+// got as far as a credential, or whose proxy never asked for a certificate, needs no proof.
 func (r *Reconciler) prove(ctx context.Context, s *scope) (*v1alpha1.Teardown, error) {
-	if s.status.Credential == nil {
-		return &v1alpha1.Teardown{Proved: true, Message: "no credential was made", CheckedAt: new(metav1.NewTime(s.now))}, nil
+	nothing := ""
+	switch {
+	case s.status.Credential == nil:
+		nothing = "no credential was made"
+	case s.status.Credential.Type == v1alpha1.CredentialCertificate && !certified(s.status):
+		nothing = "no certificate was made"
+	}
+	if nothing != "" {
+		return &v1alpha1.Teardown{Proved: true, Message: nothing, CheckedAt: new(metav1.NewTime(s.now))}, nil
 	}
 	evidence, err := r.revoke(ctx, s)
 	// Whoever abandons gives up the proof, not the attempt.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +42,8 @@ func rootKeys(t *testing.T) *keys.Root {
 type certifying struct {
 	*sshissuer.Issuer
 	now func() time.Time
+	// revoked is set once the target has a list of revoked certificates.
+	revoked *atomic.Bool
 }
 
 func (a certifying) Verify(_ context.Context, target credential.Target, request credential.Request) (credential.Evidence, error) {
@@ -48,7 +51,7 @@ func (a certifying) Verify(_ context.Context, target credential.Target, request 
 	if request.ExpiresAt.Before(end) {
 		end = request.ExpiresAt
 	}
-	if now := a.now(); now.Before(end) {
+	if now := a.now(); now.Before(end) && !a.revoked.Load() {
 		return credential.Evidence{Message: "certificates are still good", Until: end, CheckedAt: now}, nil
 	}
 	return credential.Evidence{Absent: true, Message: "certificates ran out", CheckedAt: a.now()}, nil
@@ -81,7 +84,7 @@ func newSSHWorld(t *testing.T, kind v1alpha1.CredentialType) *world {
 		Installation: "0a1b2c3d", Master: []byte(strings.Repeat("m", 32)), Now: func() time.Time { return w.r.Now() }, Dial: (&net.Dialer{}).DialContext,
 	})
 	w.must(err)
-	w.issuers[certificates] = certifying{issuer, issuer.Now}
+	w.issuers[certificates] = certifying{issuer, issuer.Now, &atomic.Bool{}}
 	w.issuers[credential.Kind{Protocol: v1alpha1.ProtocolSSH, Type: v1alpha1.CredentialStatic}] = static.New(issuer.Now, issuer)
 	w.r = w.reconciler(w.admin)
 	w.r.Targets = &consents{}
@@ -137,6 +140,14 @@ func (w *world) runs() {
 	pod.Status.PodIP, pod.Status.PodIPs = "10.1.2.3", []corev1.PodIP{{IP: "10.1.2.3"}}
 	pod.Status.HostIP, pod.Status.HostIPs = "192.0.2.200", []corev1.HostIP{{IP: "192.0.2.200"}}
 	w.must(w.admin.Status().Update(w.t.Context(), pod))
+}
+
+// certify makes a certificate for the proxy.
+func (w *world) certify() {
+	w.t.Helper()
+	w.runs()
+	_, err := w.provide().Certify(w.t.Context(), string(w.request.UID), newKey(w.t), "deploy")
+	w.must(err)
 }
 
 func newKey(t *testing.T) ssh.PublicKey {

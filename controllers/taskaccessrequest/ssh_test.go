@@ -1,6 +1,7 @@
 package taskaccessrequest
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -10,8 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/control"
@@ -234,6 +238,7 @@ func TestSSH_ClosingLastsUntilTheCertificatesRanOut(t *testing.T) {
 	t.Parallel()
 	w := newSSHWorld(t, v1alpha1.CredentialCertificate)
 	w.approve()
+	w.certify()
 	w.closeRequest()
 	w.settle()
 	w.expect(v1alpha1.ReasonClosing)
@@ -252,12 +257,88 @@ func TestSSH_ClosingLastsUntilTheCertificatesRanOut(t *testing.T) {
 	}
 }
 
+func TestSSH_ATaskThatNobodyConnectedToClosesAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newSSHWorld(t, v1alpha1.CredentialCertificate)
+	w.approve()
+	w.expect(v1alpha1.ReasonActive)
+	w.closeRequest()
+	w.settle()
+	w.expect(v1alpha1.ReasonClosed)
+	if teardown := w.request.Status.Teardown; !teardown.Proved || !strings.HasPrefix(teardown.Message, "no certificate was made") || holds(w.request) {
+		t.Errorf("%+v, held on to: %v", teardown, holds(w.request))
+	}
+}
+
+func TestSSH_ThatACertificateWasMadeOutlastsEveryOtherWriterOfTheStatus(t *testing.T) {
+	t.Parallel()
+	w := newSSHWorld(t, v1alpha1.CredentialCertificate)
+	w.approve()
+	w.certify()
+	w.settle()
+	p := w.provide() // another replica, which has certified nothing
+	w.must(p.Report(t.Context(), string(w.request.UID), control.Report{Active: 1, Total: 1, Isolation: "cannot reach it", Isolated: true}))
+	w.must(p.Report(t.Context(), string(w.request.UID), control.Report{Total: 1}))
+	w.settle()
+	w.must(w.admin.Delete(t.Context(), w.request))
+	w.settle()
+	if !certified(w.request.Status) {
+		t.Errorf("%+v", w.request.Status.Conditions)
+	}
+	w.expect(v1alpha1.ReasonClosing)
+}
+
+func TestSSH_NoCertificateIsMadeThatTheStatusDoesNotTellOf(t *testing.T) {
+	t.Parallel()
+	w := newSSHWorld(t, v1alpha1.CredentialCertificate)
+	w.approve()
+	w.runs()
+	p := w.provide()
+	watching, err := client.NewWithWatch(w.server.Config, client.Options{Scheme: w.admin.Scheme()})
+	w.must(err)
+	p.Client = interceptor.NewClient(watching, interceptor.Funcs{
+		SubResourceApply: func(ctx context.Context, c client.Client, name string, object runtime.ApplyConfiguration, options ...client.SubResourceApplyOption) error {
+			w.closeRequest() // between the reads and the write
+			return c.SubResource(name).Apply(ctx, object, options...)
+		},
+	})
+	p.Client = uidClient{Client: p.Client, w: w}
+	if certificate, err := p.Certify(t.Context(), string(w.request.UID), newKey(t), "deploy"); !errors.Is(err, control.ErrNotCertified) || certificate != nil {
+		t.Errorf("%+v, %v", certificate, err)
+	}
+	if w.reload(); certified(w.request.Status) {
+		t.Error("noted after the close")
+	}
+}
+
+func TestSSH_ARevokedTaskIsKeptForTheListAsLongAsItsCertificatesLast(t *testing.T) {
+	t.Parallel()
+	w := newSSHWorld(t, v1alpha1.CredentialCertificate)
+	w.approve()
+	w.certify()
+	w.issuers[certificates].(certifying).revoked.Store(true)
+	w.must(w.admin.Delete(t.Context(), w.request))
+	w.settle()
+	w.expect(v1alpha1.ReasonClosed)
+	if !holds(w.request) {
+		t.Fatal("it is gone, and with it the next list's entry")
+	}
+	later := w.request.Status.Ended.At.Add(192 * time.Second)
+	w.r.Now = func() time.Time { return later }
+	w.must(w.pass())
+	if err := w.admin.Get(t.Context(), client.ObjectKeyFromObject(w.request), w.request); !apierrors.IsNotFound(err) {
+		t.Errorf("the certificates have run out, and the request is still there: %v", err)
+	}
+}
+
 func TestAnAbandonedTaskDoesNotWaitForItsCertificates(t *testing.T) {
 	t.Parallel()
 	w := newSSHWorld(t, v1alpha1.CredentialCertificate)
 	w.approve()
+	w.certify()
 	w.closeRequest()
 	w.settle()
+	w.expect(v1alpha1.ReasonClosing)
 	w.request.Annotations = map[string]string{v1alpha1.AnnotationAbandon: "the machine burned down"}
 	w.must(w.admin.Update(t.Context(), w.request))
 	w.settle()

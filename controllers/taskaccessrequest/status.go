@@ -11,12 +11,13 @@ import (
 	"github.com/sallyport/sallyport/api/v1alpha1"
 )
 
-// Two field managers share a request's status: the reconciler on the leader, and
-// the reporter on whichever replica the task's proxy talks to. Neither takes a
-// field of the other's.
+// Three field managers share a request's status: the reconciler on the leader, and, on
+// whichever replica the task's proxy talks to, the reporter and who certifies. None
+// takes a field of another's.
 const (
-	fieldOwner         = "sallyport-manager"
-	reporterFieldOwner = "sallyport-control"
+	fieldOwner          = "sallyport-manager"
+	reporterFieldOwner  = "sallyport-control"
+	certifierFieldOwner = "sallyport-certifier"
 )
 
 // writeStatus applies the draft if it differs from what was read, under the
@@ -37,7 +38,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// own is the draft without what the reporter writes.
+// own is the draft without what the others write.
 func own(status v1alpha1.TaskAccessRequestStatus) v1alpha1.TaskAccessRequestStatus {
 	mine := *status.DeepCopy()
 	mine.Sessions = nil
@@ -46,7 +47,7 @@ func own(status v1alpha1.TaskAccessRequestStatus) v1alpha1.TaskAccessRequestStat
 	}
 	kept := mine.Conditions[:0]
 	for _, condition := range mine.Conditions {
-		if condition.Type != v1alpha1.ConditionIsolated {
+		if condition.Type != v1alpha1.ConditionIsolated && condition.Type != v1alpha1.ConditionCertified {
 			kept = append(kept, condition)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/internal/credential"
 )
 
@@ -39,7 +40,7 @@ func (i *Issuer) Verify(ctx context.Context, target credential.Target, request c
 		return none, fmt.Errorf("%w: AccessTarget %s offers no login", credential.ErrGrant, target.Name)
 	}
 	now := i.Now()
-	e := end{at: i.lastEnd(target, request, now), now: now, uid: request.UID}
+	e := end{at: LastEnd(spec, request.EndedAt, request.ExpiresAt, now), now: now, uid: request.UID}
 	var evidence credential.Evidence
 	for _, login := range logins {
 		evidence, err = i.verifyLogin(ctx, target, login, e)
@@ -62,15 +63,16 @@ type end struct {
 
 func (e end) over() bool { return !e.now.Before(e.at) }
 
-// lastEnd is rounded up: sshd counts in seconds.
-func (i *Issuer) lastEnd(target credential.Target, request credential.Request, now time.Time) time.Time {
-	ended := request.EndedAt
+// LastEnd is when the last certificate runs out that a task can have been given that ended
+// at ended, or at expires at the latest; either may be zero, for not known. It is rounded
+// up: sshd counts in seconds.
+func LastEnd(spec *v1alpha1.SSHTarget, ended, expires, now time.Time) time.Time {
 	if ended.IsZero() || ended.After(now) {
 		ended = now
 	}
-	at := ended.Add(lifetime(target.Spec.SSH) + inFlight)
-	if !request.ExpiresAt.IsZero() && request.ExpiresAt.Before(at) {
-		at = request.ExpiresAt
+	at := ended.Add(lifetime(spec) + inFlight)
+	if !expires.IsZero() && expires.Before(at) {
+		at = expires
 	}
 	return at.Truncate(time.Second).Add(time.Second)
 }
