@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/onsi/gomega"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
@@ -208,12 +209,7 @@ func (b *bench) verdict(t testing.TB, words string) (kind, effect string) {
 // await returns when ok does, or fails.
 func await(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if ok() {
-			return
-		}
-	}
-	t.Fatalf("%s did not happen", what)
+	gomega.NewWithT(t).Eventually(ok, patience, "5ms").Should(gomega.BeTrue(), what)
 }
 
 // open lets the target's logins in.

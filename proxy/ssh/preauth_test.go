@@ -182,9 +182,6 @@ func TestSSH7_NothingLargeIsTakenBeforeAuthentication(t *testing.T) {
 
 func TestSSH7_AHugeKeyIsRefusedUnproved(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("makes a large key")
-	}
 	b := granted(t, unrestricted())
 	// Of a size that takes long to verify, and not to make: its parts mean nothing.
 	public, err := ssh.NewPublicKey(&rsa.PublicKey{N: hugeModulus(), E: 65537})
