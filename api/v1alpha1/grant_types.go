@@ -1,7 +1,7 @@
 package v1alpha1
 
-// Grant is the minimal permission of a task, per protocol. It is enforced twice:
-// as the target's own permissions, and in the data path.
+// Grant is the minimal permission of a task, per protocol. It is enforced in the data
+// path, and, where a role is made from it, as the target's own permissions too.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.postgres) != has(self.ssh)",message="exactly one of: postgres, ssh"
 type Grant struct {

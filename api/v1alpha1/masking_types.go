@@ -11,7 +11,8 @@ type MaskingPolicy struct {
 	// +listMapKey=column
 	// +kubebuilder:validation:MaxItems=256
 	Columns []ColumnMask `json:"columns,omitempty"`
-	// detectors find values by their form in any text that leaves.
+	// detectors find values by their form in any text that leaves; of an SSH server, in
+	// what commands and shells show.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

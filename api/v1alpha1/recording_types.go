@@ -22,12 +22,13 @@ type RecordingPolicy struct {
 	// +optional
 	Required *bool `json:"required,omitempty"`
 	// output is what is kept of what the target answers: Counts, rows and bytes;
-	// Full, the rows themselves, as the client got them.
+	// Full, the rows themselves, or what a command said, as the client got them. What
+	// terminals show is kept in any case.
 	// +optional
 	// +kubebuilder:default=Counts
 	Output OutputRecording `json:"output,omitempty"`
-	// fileContentBytes is how much of each file that is moved over SSH is kept, from its
-	// beginning; 0 keeps its name, size and SHA-256 alone.
+	// fileContentBytes is how much of each file that sftp or scp moves is kept, from its
+	// beginning, unmasked; 0 keeps its name, size and SHA-256 alone.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1048576

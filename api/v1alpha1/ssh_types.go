@@ -63,8 +63,8 @@ type SSHTarget struct {
 	// +kubebuilder:validation:items:MaxLength=49
 	// +kubebuilder:validation:items:XValidation:rule="isCIDR(self)",message="want a network: 10.0.0.0/8"
 	SourceAddresses []string `json:"sourceAddresses,omitempty"`
-	// certificateSeconds is how long a certificate is good; it is renewed while the
-	// task is open. Proof that a task is over waits that long.
+	// certificateSeconds is how long a certificate is good; the proxy gets another when it
+	// connects after half of that. Proof that a task is over waits that long.
 	// +optional
 	// +kubebuilder:default=180
 	// +kubebuilder:validation:Minimum=30
@@ -138,21 +138,21 @@ type SSHGrant struct {
 	// +kubebuilder:validation:items:MaxLength=128
 	// +kubebuilder:validation:items:Pattern=`^[A-Za-z_][A-Za-z0-9_]*\*?$`
 	Environment []string `json:"environment,omitempty"`
-	// maxUploadBytes bounds the files of one session that go to the target together; 0 is
-	// no bound.
+	// maxUploadBytes bounds the files of one session that go to the target together, by
+	// sftp and scp; 0 is no bound. What rsync and git move is not counted.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991
 	MaxUploadBytes int64 `json:"maxUploadBytes,omitempty"`
-	// maxDownloadBytes bounds the files of one session that come from the target together;
-	// 0 is no bound.
+	// maxDownloadBytes bounds the files of one session that come from the target together,
+	// likewise; 0 is no bound.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=9007199254740991
 	MaxDownloadBytes int64 `json:"maxDownloadBytes,omitempty"`
 	// unmaskedStreams lets through what no detector of the policy looks into: files,
-	// repositories, forwarded connections. Without it a policy with detectors refuses
-	// those that come from the target.
+	// repositories, forwarded connections, agent and display. Without it a policy with
+	// detectors refuses those that come from the target.
 	// +optional
 	UnmaskedStreams bool `json:"unmaskedStreams,omitempty"`
 	// unrestricted grants whatever the account may do, of every channel and request

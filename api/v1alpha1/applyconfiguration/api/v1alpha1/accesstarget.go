@@ -19,7 +19,7 @@ import (
 // AccessTarget is one endpoint that tasks may be given access to. Its
 // administrator's credential lives elsewhere: in the Secret
 // `<namespace>.<name>` of the namespace sallyport-targets, which pins host, port
-// and CA, so that whoever writes an AccessTarget can neither read the credential
+// and identity, so that whoever writes an AccessTarget can neither read the credential
 // nor send it to another address.
 type AccessTargetApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`

@@ -7,8 +7,8 @@ package v1alpha1
 // GrantApplyConfiguration represents a declarative configuration of the Grant type for use
 // with apply.
 //
-// Grant is the minimal permission of a task, per protocol. It is enforced twice:
-// as the target's own permissions, and in the data path.
+// Grant is the minimal permission of a task, per protocol. It is enforced in the data
+// path, and, where a role is made from it, as the target's own permissions too.
 type GrantApplyConfiguration struct {
 	// postgres is what a task may do on a PostgreSQL target.
 	Postgres *PostgresGrantApplyConfiguration `json:"postgres,omitempty"`

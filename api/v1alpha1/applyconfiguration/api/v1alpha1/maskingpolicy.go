@@ -16,7 +16,8 @@ import (
 type MaskingPolicyApplyConfiguration struct {
 	// columns are masked wherever their values come out.
 	Columns []ColumnMaskApplyConfiguration `json:"columns,omitempty"`
-	// detectors find values by their form in any text that leaves.
+	// detectors find values by their form in any text that leaves; of an SSH server, in
+	// what commands and shells show.
 	Detectors []DetectorMaskApplyConfiguration `json:"detectors,omitempty"`
 	// inference Refused refuses a statement in which a masked column decides which
 	// rows come out, or in which order; Allowed lets it pass.

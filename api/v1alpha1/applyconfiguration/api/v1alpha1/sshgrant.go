@@ -40,15 +40,15 @@ type SSHGrantApplyConfiguration struct {
 	// environment is the names of variables that the client may set; one that ends in
 	// `*` is a prefix.
 	Environment []string `json:"environment,omitempty"`
-	// maxUploadBytes bounds the files of one session that go to the target together; 0 is
-	// no bound.
+	// maxUploadBytes bounds the files of one session that go to the target together, by
+	// sftp and scp; 0 is no bound. What rsync and git move is not counted.
 	MaxUploadBytes *int64 `json:"maxUploadBytes,omitempty"`
-	// maxDownloadBytes bounds the files of one session that come from the target together;
-	// 0 is no bound.
+	// maxDownloadBytes bounds the files of one session that come from the target together,
+	// likewise; 0 is no bound.
 	MaxDownloadBytes *int64 `json:"maxDownloadBytes,omitempty"`
 	// unmaskedStreams lets through what no detector of the policy looks into: files,
-	// repositories, forwarded connections. Without it a policy with detectors refuses
-	// those that come from the target.
+	// repositories, forwarded connections, agent and display. Without it a policy with
+	// detectors refuses those that come from the target.
 	UnmaskedStreams *bool `json:"unmaskedStreams,omitempty"`
 	// unrestricted grants whatever the account may do, of every channel and request
 	// that is understood; rules, holds and masks judge alone.

@@ -36,8 +36,8 @@ type SSHTargetApplyConfiguration struct {
 	// certificates are good from there alone. By default the addresses of the proxy's
 	// pod and node.
 	SourceAddresses []string `json:"sourceAddresses,omitempty"`
-	// certificateSeconds is how long a certificate is good; it is renewed while the
-	// task is open. Proof that a task is over waits that long.
+	// certificateSeconds is how long a certificate is good; the proxy gets another when it
+	// connects after half of that. Proof that a task is over waits that long.
 	CertificateSeconds *int32 `json:"certificateSeconds,omitempty"`
 }
 
