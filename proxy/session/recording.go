@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -69,6 +70,9 @@ func (s *Session) appendOperation(b *begun, operation *record.Operation, verdict
 // errNoRecording is a session that could not be recorded from its beginning.
 var errNoRecording = errors.New("its recording could not be opened")
 
+// errCut is a way to the target that has ended.
+var errCut = errors.New("nothing goes to the target any more")
+
 // notRecorded is nil where nothing has failed, and where the policy lets sessions go on
 // that cannot be recorded; else all sessions of the task end.
 func (s *Session) notRecorded(b *begun, err error) error {
@@ -93,9 +97,10 @@ func (s *Session) settle() error {
 	if b.recording == nil {
 		return nil
 	}
-	err := b.recording.Settle(s.context)
-	if cause := context.Cause(s.context); cause != nil {
-		return cause
+	way := s.way()
+	err := b.recording.Settle(way)
+	if way.Err() != nil {
+		return cmp.Or(context.Cause(s.context), errCut)
 	}
 	return s.notRecorded(b, err)
 }

@@ -49,6 +49,8 @@ type Session struct {
 	audited atomic.Int64
 
 	connections connections
+	// parting is nil where the ways to the target end with the session.
+	parting atomic.Pointer[parting]
 	// cut is closed when the end has closed the ways to the target.
 	cut chan struct{}
 	// gone is closed when Close has returned.
@@ -65,6 +67,7 @@ func newSession(task *Task, remote net.Addr) *Session {
 	// The way to the target ends with the session, not when its engine notices.
 	context.AfterFunc(s.context, func() {
 		defer close(s.cut)
+		s.part()
 		s.connections.close()
 	})
 	return s

@@ -75,6 +75,8 @@ func (e *Engine) relay(ctx context.Context, leg *clientLeg, s *session.Session, 
 	}
 	c.ctx, c.end = context.WithCancelCause(ctx)
 	defer c.end(nil)
+	parted := s.Parting()
+	defer parted()
 	lost := func() { c.end(errLost) }
 	c.up.lost.Store(&lost)
 
@@ -87,12 +89,14 @@ func (e *Engine) relay(ctx context.Context, leg *clientLeg, s *session.Session, 
 	loops.Go(func() { c.end(gone(c.up.Client.Wait(), errLost)) })
 	<-c.ctx.Done()
 	err := context.Cause(c.ctx)
-	c.farewell(err)
-	if errors.Is(err, errLeft) {
+	// Both at once: neither side waits for the other to have heard.
+	loops.Go(func() {
 		c.hangUp()
-	}
+		parted()
+		_ = c.up.Close()
+	})
+	c.farewell(err)
 	_ = c.leg.Close()
-	_ = c.up.Close()
 	loops.Wait()
 	c.channels.Wait()
 	return err

@@ -64,9 +64,8 @@ func (c *connection) await(over <-chan struct{}) {
 	}
 }
 
-// hangUp tells the programs that still run that their client has left, as a terminal
-// that is gone would: sshd tells those alone that have one. Where the session has ended
-// nothing goes to the target any more, not even this, and the target is cut off already.
+// hangUp tells the programs that still run that their client has left, or their task is
+// over, as a terminal that is gone would: sshd tells those alone that have one.
 func (c *connection) hangUp() {
 	c.mu.Lock()
 	runs := make([]*run, 0, len(c.runs))

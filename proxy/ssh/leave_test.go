@@ -102,9 +102,9 @@ func TestLIFE1_WhatStillRunsIsHungUpWithItsConnection(t *testing.T) {
 		terminal bool
 		end      func(*bench, *ssh.Client)
 	}{
-		// The target's connection is cut with the task: sshd itself tells what has a terminal.
-		"the-task-ends":     {true, func(b *bench, _ *ssh.Client) { b.Update(sessiontest.Ended(b.Key)) }},
-		"the-client-leaves": {false, func(_ *bench, client *ssh.Client) { _ = client.Close() }},
+		"the-task-ends-a-terminal": {true, func(b *bench, _ *ssh.Client) { b.Update(sessiontest.Ended(b.Key)) }},
+		"the-task-ends":            {false, func(b *bench, _ *ssh.Client) { b.Update(sessiontest.Ended(b.Key)) }},
+		"the-client-leaves":        {false, func(_ *bench, client *ssh.Client) { _ = client.Close() }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
