@@ -35,7 +35,7 @@ func (c *connection) readCommand(text string, terminal bool) policy.Action {
 		action.SSH.Repository, err = c.repository(program.Paths[0])
 	default:
 		var paths []string
-		paths, err = c.resolve(program.Paths)
+		paths, err = c.resolve(&program)
 		action.SSH.Files = fileUses(program, paths)
 	}
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/sallyport/sallyport/api/v1alpha1"
 )
 
@@ -24,8 +26,10 @@ func TestProgramsThatMoveFilesAreJudgedByWhereTheirPathsLead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink("../other", filepath.Join(base, "granted/way-out")); err != nil && !os.IsExist(err) {
-		t.Fatal(err)
+	for link, text := range map[string]string{"granted/way-out": "../other", "granted/inside": "sub", "other/way-in": "../granted/file"} {
+		if err := os.Symlink(text, filepath.Join(base, link)); err != nil && !os.IsExist(err) {
+			t.Fatal(err)
+		}
 	}
 	b := granted(t, granting(v1alpha1.SSHGrant{
 		Files: []v1alpha1.FileGrant{{Path: base + "/granted/**", Access: []v1alpha1.FileAccess{
@@ -49,6 +53,14 @@ func TestProgramsThatMoveFilesAreJudgedByWhereTheirPathsLead(t *testing.T) {
 		"rsync --server -rlte.iLsfxCIvu . " + base + "/granted/sub/":                "rsync upload Deny",
 		"rsync --server -rte.iLsfxCIvu --delete . " + base + "/granted/sub/":        "rsync upload Deny",
 		"rsync --server -rte.iLsfxCIvu . " + base + "/granted/way-out/":             "rsync upload Deny",
+		"rsync --server -rte.iLsfxCIvu . " + base + "/granted/new/deeper/":          "rsync upload Allow",
+		"rsync --server -rte.iLsfxCIvu . " + base + "/granted/inside/":              "rsync upload Allow",
+		"rsync --server -rte.iLsfxCIvu . paths/granted/new":                         "rsync upload Allow",
+		"rsync --server -rte.iLsfxCIvu . ~/paths/granted/new/":                      "rsync upload Allow",
+		"rsync --server -rte.iLsfxCIvu . " + base + "/granted/way-out/new/":         "rsync upload Deny",
+		"rsync --server -rte.iLsfxCIvu . " + base + "/granted/sub/../../other/":     "rsync upload Deny",
+		"rsync --server -rte.iLsfxCIvu . " + base + "/granted/new/../sub/":          "rsync upload Deny",
+		"rsync --server -te.iLsfxCIvu . " + base + "/other/way-in":                  "rsync upload Deny",
 		"rsync --server -rte.iLsfxCIvu --temp-dir=/tmp . " + base + "/granted/sub/": "rsync upload Deny",
 		"git-upload-pack '" + base + "/repository.git'":                             "git-upload-pack Allow",
 		"git-upload-pack '~/paths/repository.git'":                                  "git-upload-pack Allow",
@@ -66,6 +78,27 @@ func TestProgramsThatMoveFilesAreJudgedByWhereTheirPathsLead(t *testing.T) {
 		kind, effect := b.verdict(t, line)
 		if got := kind + " " + effect; got != want {
 			t.Errorf("%s: %s, want %s", strings.ReplaceAll(line, base, "…"), got, want)
+		}
+	}
+}
+
+func TestPathsNeedATargetWithSFTP(t *testing.T) {
+	t.Parallel()
+	needTarget(t)
+	_, client, hostile := faced(t, unrestricted())
+	hostile.sessions(func(channel ssh.Channel, requests <-chan *ssh.Request) {
+		for request := range requests {
+			_ = request.Reply(false, nil)
+		}
+		_ = channel.Close()
+	})
+	for _, line := range []string{"scp -t f", "rsync --server -rte.iLsfxCIvu . f", "git-upload-pack 'f'"} {
+		s, err := client.NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := s.CombinedOutput(line); err == nil || !strings.Contains(string(out), "the target has no sftp") {
+			t.Errorf("%s: %v %s", line, err, out)
 		}
 	}
 }

@@ -19,8 +19,9 @@ func (c *connection) repository(written string) (string, error) {
 		return "", err
 	}
 	defer over()
-	if home, ok := strings.CutPrefix(written, "~"); ok && (home == "" || home[0] == '/') {
-		written = "." + home
+	defer paths.within(resolveTimeout)()
+	if written, err = paths.expand(c.ctx, written); err != nil {
+		return "", err
 	}
 	if trimmed := strings.TrimRight(written, "/"); trimmed != "" {
 		written = trimmed

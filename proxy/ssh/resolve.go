@@ -1,105 +1,121 @@
 package ssh
 
 import (
-	"bytes"
-	"encoding/binary"
+	"context"
 	"errors"
 	"fmt"
-	"io"
-	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/proxy/ssh/argv"
+	"github.com/sallyport/sallyport/proxy/ssh/sftp"
 )
 
-// resolveTimeout bounds how long the target may take to say where paths lead.
+// resolveTimeout bounds how long the target may take to say where a path leads, or all
+// those of one command.
 const resolveTimeout = 10 * time.Second
 
-// resolve asks the target's own sftp server where paths lead, by SSH_FXP_REALPATH
-// (draft-ietf-secsh-filexfer-02, section 6.11): links are followed there, and relative
-// paths, like those that begin with ~/, are the login's home's.
-func (c *connection) resolve(paths []string) ([]string, error) {
-	channel, requests, err := c.up.Client.OpenChannel("session", nil)
+var (
+	errNoPaths = errors.New("where its paths lead cannot be told: the target has no sftp")
+	errNoTime  = fmt.Errorf("where its paths lead cannot be told: the target's sftp did not answer within %s", resolveTimeout)
+)
+
+// resolve says what the paths of scp and rsync lead to. rsync puts a file in the place of
+// a link where scp writes through it, and into a folder behind a link as scp does: both
+// the link and what it leads to are judged then.
+func (c *connection) resolve(program *argv.Program) (resolved []string, err error) {
+	paths, over, err := c.openPaths()
 	if err != nil {
-		return nil, errors.New("where its paths lead cannot be told: the target opens no session")
-	}
-	defer func() { _ = channel.Close() }()
-	c.channels.Go(func() { ssh.DiscardRequests(requests) })
-	timer := time.AfterFunc(resolveTimeout, func() { _ = channel.Close() })
-	defer timer.Stop()
-	ok, err := channel.SendRequest("subsystem", true, ssh.Marshal(&subsystemRequest{Name: kindSFTP}))
-	if err != nil || !ok {
-		return nil, errors.New("where its paths lead cannot be told: the target has no sftp")
-	}
-	if err := ask(channel, 1, []byte{0, 0, 0, 3}); err != nil {
 		return nil, err
 	}
-	if kind, _, err := answer(channel); err != nil || kind != 2 {
-		return nil, errors.New("where its paths lead cannot be told: the target's sftp does not answer")
+	defer over()
+	defer paths.within(resolveTimeout)()
+	follows := []bool{true}
+	if program.Kind == argv.KindSyncUpload || program.Kind == argv.KindSyncDownload {
+		follows = []bool{true, false}
 	}
-	resolved := make([]string, len(paths))
-	for i, p := range paths {
-		if resolved[i], err = realpath(channel, uint32(i), p); err != nil {
+	for _, written := range program.Paths {
+		path, err := paths.expand(c.ctx, written)
+		if err != nil {
 			return nil, err
+		}
+		for _, follow := range follows {
+			place, err := paths.Resolve(c.ctx, path, follow)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", clean(written), err)
+			}
+			if follow || place.Path != resolved[len(resolved)-1] {
+				resolved = append(resolved, place.Path)
+			}
 		}
 	}
 	return resolved, nil
 }
 
-func realpath(channel ssh.Channel, id uint32, name string) (string, error) {
-	if home, ok := strings.CutPrefix(name, "~"); ok && (home == "" || home[0] == '/') {
-		name = "." + home
-	}
-	// A folder that rsync is to make has a slash behind it, and REALPATH would look for it.
-	if trimmed := strings.TrimRight(name, "/"); trimmed != "" {
-		name = trimmed
-	}
-	request := binary.BigEndian.AppendUint32(nil, id)
-	request = binary.BigEndian.AppendUint32(request, uint32(len(name)))
-	if err := ask(channel, 16, append(request, name...)); err != nil {
-		return "", err
-	}
-	kind, body, err := answer(channel)
+// openPaths opens an sftp channel of the proxy's own to the target, to ask where paths
+// lead.
+func (c *connection) openPaths() (paths *pathAsker, over func(), err error) {
+	channel, requests, err := c.up.Client.OpenChannel("session", nil)
 	if err != nil {
-		return "", err
+		return nil, nil, errNoPaths
 	}
-	// SSH_FXP_NAME: id, count, then the name. Anything else is a refusal.
-	if kind != 104 || len(body) < 12 || !bytes.Equal(body[:4], request[:4]) {
-		return "", fmt.Errorf("where the path %s leads cannot be told: the target does not find it", clean(name))
+	c.channels.Go(func() { ssh.DiscardRequests(requests) })
+	paths = &pathAsker{over: func() { _ = channel.Close() }}
+	defer paths.within(resolveTimeout)()
+	ok, err := channel.SendRequest("subsystem", true, ssh.Marshal(&subsystemRequest{Name: kindSFTP}))
+	if err != nil || !ok {
+		paths.over()
+		return nil, nil, errNoPaths
 	}
-	n := binary.BigEndian.Uint32(body[8:12])
-	if uint64(n) > uint64(len(body)-12) {
-		return "", errors.New("the target's sftp answers nonsense")
+	if paths.Client, err = sftp.NewClient(channel, c.login); err != nil {
+		paths.over()
+		return nil, nil, paths.explained(err)
 	}
-	resolved := string(body[12 : 12+n])
-	if !strings.HasPrefix(resolved, "/") || path.Clean(resolved) != resolved {
-		return "", fmt.Errorf("where the path %s leads cannot be told: the target answers with one that is not canonical", clean(name))
-	}
-	return resolved, nil
+	return paths, paths.over, nil
 }
 
-// maxPacket bounds an answer about one path.
-const maxPacket = 64 << 10
+// pathAsker bounds how long the target may take for its answers.
+type pathAsker struct {
+	*sftp.Client
+	// over closes the channel; late says that the target took too long.
+	over func()
+	late atomic.Bool
+}
 
-func ask(to io.Writer, kind byte, body []byte) error {
-	packet := binary.BigEndian.AppendUint32(nil, uint32(1+len(body)))
-	_, err := to.Write(append(append(packet, kind), body...))
+// within closes the channel after that time; done is called where it need not.
+func (a *pathAsker) within(bound time.Duration) (done func() bool) {
+	return time.AfterFunc(bound, func() {
+		a.late.Store(true)
+		a.over()
+	}).Stop
+}
+
+// Resolve is sftp.Client's.
+func (a *pathAsker) Resolve(ctx context.Context, path string, follow bool) (sftp.Place, error) {
+	defer a.within(resolveTimeout)()
+	defer context.AfterFunc(ctx, a.over)()
+	place, err := a.Client.Resolve(ctx, path, follow)
+	return place, a.explained(err)
+}
+
+// expand puts the login's home in the place of ~, as shells and git do.
+func (a *pathAsker) expand(ctx context.Context, path string) (string, error) {
+	rest, ok := strings.CutPrefix(path, "~")
+	if !ok || rest != "" && rest[0] != '/' {
+		return path, nil
+	}
+	defer a.within(resolveTimeout)()
+	defer context.AfterFunc(ctx, a.over)()
+	home, err := a.Home(ctx)
+	return home + rest, a.explained(err)
+}
+
+func (a *pathAsker) explained(err error) error {
+	if err != nil && a.late.Load() {
+		return errNoTime
+	}
 	return err
-}
-
-func answer(from io.Reader) (kind byte, body []byte, err error) {
-	var head [4]byte
-	if _, err := io.ReadFull(from, head[:]); err != nil {
-		return 0, nil, errors.New("the target's sftp does not answer")
-	}
-	n := binary.BigEndian.Uint32(head[:])
-	if n < 1 || n > maxPacket {
-		return 0, nil, errors.New("the target's sftp answers nonsense")
-	}
-	body = make([]byte, n)
-	if _, err := io.ReadFull(from, body); err != nil {
-		return 0, nil, errors.New("the target's sftp does not answer")
-	}
-	return body[0], body[1:], nil
 }

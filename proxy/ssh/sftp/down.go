@@ -60,21 +60,15 @@ func (r *Relay) greet(packet []byte) error {
 	default:
 		return errUnasked
 	}
-	c := cursor{rest: packet[4:]}
-	if kind, v := c.byte(), c.uint32(); c.bad || kind != typeVersion || v != version {
-		return errVersion
+	offered, err := greeting(packet)
+	if err != nil {
+		return err
 	}
 	answer := []byte{0, 0, 0, 0, typeVersion, 0, 0, 0, version}
 	r.offered = map[string]bool{}
-	for len(c.rest) > 0 {
-		name, data := c.string(maxName), c.string(maxPacket)
-		if c.bad {
-			return errMalformed
-		}
-		if known, ok := extensions[string(name)]; ok && known == string(data) && !r.offered[string(name)] {
-			answer = appendString(appendString(answer, name), data)
-			r.offered[string(name)] = true
-		}
+	for _, name := range offered {
+		answer = appendString(appendString(answer, name), extensions[name])
+		r.offered[name] = true
 	}
 	if err := r.reply(finish(answer)); err != nil {
 		return err

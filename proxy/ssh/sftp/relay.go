@@ -152,7 +152,7 @@ func (r *Relay) ask(ctx context.Context, questions []question) ([]answer, error)
 	waiting := make([]*pending, len(questions))
 	for i, q := range questions {
 		waiting[i] = &pending{kind: q.kind, own: make(chan answer, 1)}
-		if err := r.forward(waiting[i], pathRequest(q.kind, 0, q.path, nil)); err != nil {
+		if err := r.forward(waiting[i], q.packet(0)); err != nil {
 			return nil, err
 		}
 	}
@@ -178,8 +178,10 @@ func (r *Relay) home(ctx context.Context) (string, error) {
 	if r.start != "" {
 		return r.start, nil
 	}
-	home, err := askHome(ctx, r)
-	r.start = home
+	home, err := askHome(ctx, r, question{typeRealpath, "."})
+	if err == nil {
+		r.start = home
+	}
 	return home, err
 }
 

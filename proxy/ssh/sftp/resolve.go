@@ -15,10 +15,18 @@ const (
 	maxDepth = 128
 )
 
-// question asks the target about a path; answers come in the order of the questions.
+// question asks the target about a path; answers come in the order of the questions. One
+// of typeExtended has the path expanded.
 type question struct {
 	kind byte
 	path string
+}
+
+func (q question) packet(id uint32) []byte {
+	if q.kind == typeExtended {
+		return extendedRequest(id, extExpandPath, appendString(nil, q.path))
+	}
+	return pathRequest(q.kind, id, q.path, nil)
 }
 
 type answer struct {
