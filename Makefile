@@ -111,6 +111,10 @@ bench-recording: ## What each durability costs on a volume and in a bucket, as r
 bench-ssh: ## What the SSH engine costs, as ratios to a plain relay and to no proxy
 	hack/bench-ssh.sh --publish docs/benchmarks.md $(BENCH)
 
+.PHONY: bench-ends
+bench-ends: ## How soon each kind of SSH client ends when its task is closed (at most a second)
+	hack/bench-ends.sh
+
 .PHONY: bench-lifecycle
 bench-lifecycle: ## Over 30 tasks: approve to first row, close to last byte, close to proof, request to ready
 	hack/bench-lifecycle.sh

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -136,13 +137,21 @@ func everythingHeldTouches(p *v1alpha1.AccessPolicySpec) {
 }
 
 // bound is more than a busy machine needs to end a client, and less than any wait for a
-// timeout takes: keepalives and tunnels have a quarter of a minute and more.
-const bound = 5 * time.Second
+// timeout takes: keepalives and tunnels have a quarter of a minute and more. On a quiet
+// machine make bench-ends sets it to what is promised.
+func bound(t *testing.T) time.Duration {
+	t.Helper()
+	bound, err := time.ParseDuration(cmp.Or(os.Getenv("SALLYPORT_ENDS_WITHIN"), "5s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bound
+}
 
-// within checks that each ended, and most within a second: the rest is a benchmark's
-// (docs/benchmarks.md).
+// within checks that each ended, and half of them in the usual time.
 func within(t *testing.T, took map[string]time.Duration, usual time.Duration) {
 	t.Helper()
+	bound := bound(t)
 	for kind, took := range took {
 		harness.Within(t, kind+" ended", took, bound)
 	}
