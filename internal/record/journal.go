@@ -82,7 +82,7 @@ func (j *journal) reuse(path string, header []byte) (*journal, error) {
 		return nil, err
 	}
 	j.syncing.Lock()
-	next := &journal{path: j.path, file: j.file, data: j.data, mapped: true, allocated: j.allocated, at: j.at}
+	next := &journal{path: j.swapped(), file: j.file, data: j.data, mapped: true, allocated: j.allocated, at: j.at}
 	j.file, j.data = nil, nil
 	j.syncing.Unlock()
 	err := guarded(func() error {
@@ -101,6 +101,10 @@ func (j *journal) reuse(path string, header []byte) (*journal, error) {
 	next.path, next.header = path, len(header)
 	return next, nil
 }
+
+// swapped is where the file lies once its segment is sealed. A sync may still be looking
+// at the path.
+func (j *journal) swapped() string { return j.path + temporarySuffix }
 
 // remove closes a journal that holds nothing, and deletes its file.
 func (j *journal) remove() error { return errors.Join(j.close(), os.Remove(j.path)) }

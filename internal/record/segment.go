@@ -63,12 +63,13 @@ func (w *Writer) seal() error {
 	// Also where the spool is full: the store may not be.
 	w.segment, w.previous = sealed.Segment, segmentHash(sealed.Content)
 	w.shrink()
-	if spare := w.journal.path + temporarySuffix; kept == swapped {
-		w.journal.path, w.spare = spare, w.journal
+	if kept == swapped {
+		w.spare = w.journal
 	} else {
 		err = errors.Join(err, w.journal.close())
 	}
 	w.journal = nil
+	w.opened.Store(0)
 	w.reopen()
 	w.options.Sealed(sealed)
 	return errors.Join(err, w.options.At(PointSealed))
@@ -90,6 +91,7 @@ func (w *Writer) shrink() {
 func (w *Writer) discard() error {
 	err := w.journal.remove()
 	w.journal = nil
+	w.opened.Store(0)
 	return err
 }
 

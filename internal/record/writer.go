@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,6 +46,10 @@ type Writer struct {
 	told Head
 	// buffer is for pieces of the open segment.
 	buffer []byte
+
+	// opened is the time of the open segment's oldest event, in nanoseconds since 1970; 0
+	// while there is none.
+	opened atomic.Int64
 
 	sequence int64
 	// segment is the newest that is sealed, previous its hash.
@@ -291,6 +296,9 @@ func (w *Writer) create() error {
 	} else {
 		w.journal, err = createJournal(path, w.header.line(), capacity, w.options.At)
 	}
+	if err == nil {
+		w.opened.Store(w.header.Time.UnixNano())
+	}
 	return err
 }
 
@@ -321,27 +329,6 @@ func (w *Writer) Sync() error {
 		return w.fail(fmt.Errorf("sync: %w", err))
 	}
 	return nil
-}
-
-// Rotate seals the open segment, if it has events.
-func (w *Writer) Rotate() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.failed != nil || w.journal == nil {
-		return w.failed
-	}
-	if err := w.seal(); err != nil {
-		return w.fail(err)
-	}
-	return nil
-}
-
-// Due says that the open segment's oldest event is older than SegmentAge, or, where the
-// clock was set back, that much ahead of it.
-func (w *Writer) Due(now time.Time) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.journal != nil && w.options.SegmentAge > 0 && now.Sub(w.header.Time).Abs() >= w.options.SegmentAge
 }
 
 // Head says how far the recording goes.
@@ -380,12 +367,9 @@ func (w *Writer) Close() error {
 			_ = w.fail(err)
 		}
 	}
-	if w.spare != nil {
-		if err := w.spare.remove(); err != nil && w.failed == nil {
-			_ = w.fail(err)
-		}
+	if err := w.free(); err != nil && w.failed == nil {
+		_ = w.fail(err)
 	}
-	w.frames, w.buffer, w.encoder, w.spare = nil, nil, encoder{}, nil
 	if w.failed != nil {
 		return w.failed
 	}

@@ -186,6 +186,32 @@ func TestASegmentIsDueWhenItsOldestEventIs(t *testing.T) {
 	}
 }
 
+func TestASessionAtRestKeepsNoFileAndGoesOn(t *testing.T) {
+	t.Parallel()
+	objects, spool := recording{}, filepath.Join(t.TempDir(), start.Session)
+	w, err := record.NewWriter(record.Options{Start: start, Spool: spool, Now: clock(), Sealed: func(s record.Sealed) {
+		objects.put(names(s.Segment)[0], s.Content)
+		if err := os.Remove(s.Journal); err != nil {
+			t.Error(err)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		err := errors.Join(w.Append(record.Event{Type: record.EventNotice, Notice: "waits"}), w.Rest(), w.Rest())
+		if entries, listed := os.ReadDir(spool); err != nil || listed != nil || len(entries) > 0 {
+			t.Fatalf("%v, %v, %v", entries, err, listed)
+		}
+	}
+	if err := errors.Join(w.Append(record.Event{Type: record.EventEnd, End: &record.End{}}), w.Close(), w.Rest()); !errors.Is(err, record.ErrClosed) {
+		t.Error(err)
+	}
+	if events := readAll(t, objects); len(events) != 4 || len(objects) != 3 {
+		t.Errorf("%d events in %d segments", len(events), len(objects))
+	}
+}
+
 func TestIdentifiersOfSegmentsAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"", "..", "a/b", "a\x00b", "-a", "a.rec", strings.Repeat("a", 65), "ä"} {
