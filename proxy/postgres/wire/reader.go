@@ -7,10 +7,12 @@ import (
 )
 
 // BufferSize is what a Reader takes at once from a peer that sends much, in bytes;
-// idleSize is what it keeps for one that does not.
+// idleSize is what it keeps for one that sends a statement or a row at a time, and
+// someSize for one that fills that: PostgreSQL sends 8 KiB at a time.
 const (
 	BufferSize = 128 << 10
-	idleSize   = 8 << 10
+	idleSize   = 2 << 10
+	someSize   = 16 << 10
 )
 
 // Frame is a message, or a piece of one that is streamed. Its bytes are valid
@@ -163,18 +165,26 @@ func (r *Reader) makeRoom() {
 	kept := r.end - r.held
 	switch {
 	case kept == len(r.buffer):
-		size := max(2*int64(len(r.buffer)), BufferSize)
+		size := max(2*int64(len(r.buffer)), int64(r.larger()))
 		if whole := r.incomplete(); whole > int64(kept) {
 			size = min(size, max(whole, BufferSize))
 		}
 		r.move(make([]byte, size))
 	case r.filled && len(r.buffer) < BufferSize:
-		r.move(make([]byte, BufferSize))
+		r.move(make([]byte, r.larger()))
 	case len(r.buffer) > BufferSize && kept < BufferSize/2 && r.incomplete() <= BufferSize:
 		r.move(make([]byte, BufferSize))
 	case r.held > 0:
 		r.move(r.buffer)
 	}
+}
+
+// larger is the size after that of a buffer of which a peer has filled all.
+func (r *Reader) larger() int {
+	if len(r.buffer) < someSize {
+		return someSize
+	}
+	return BufferSize
 }
 
 // incomplete is the size of the frame that waits for more bytes, 0 if unknown.

@@ -110,6 +110,16 @@ func TestPG2_AnEndlessRowPassesThroughAFixedBuffer(t *testing.T) {
 	}
 }
 
+func TestTheBufferGrowsAsThePeerFillsIt(t *testing.T) {
+	t.Parallel()
+	for bodies, want := range map[int]int{10: idleSize, idleSize: someSize, 2 * idleSize: someSize, someSize: BufferSize, 3 * BufferSize: 3*BufferSize + HeaderSize} {
+		r := NewReader(bytes.NewReader(message(TypeQuery, make([]byte, bodies))), FrontendLimits(DefaultMaxMessage))
+		if frame, err := r.Read(); err != nil || len(frame.Body()) != bodies || len(r.buffer) != want {
+			t.Errorf("a message of %d bytes: %d came, in a buffer of %d, %v", bodies, len(frame.Body()), len(r.buffer), err)
+		}
+	}
+}
+
 func TestTheBufferShrinksAfterALargeMessage(t *testing.T) {
 	t.Parallel()
 	large := message(TypeQuery, append(bytes.Repeat([]byte("x"), 3<<20), 0))
