@@ -117,7 +117,7 @@ func start(conn *secured, to grant.PostgresUpstream, attributes map[string]strin
 	if _, err := conn.Write(wire.AppendStartup(nil, startup)); err != nil {
 		return nil, err
 	}
-	up := &Upstream{Conn: conn.Conn, Version: startup.Version, reader: wire.NewReader(conn, wire.StartupLimits())}
+	up := &Upstream{Conn: conn.Conn, Version: startup.Version, reader: wire.NewReader(conn, fromStarting)}
 	if err := up.authenticate(conn, to); err != nil {
 		return nil, fmt.Errorf("authenticate to the target: %w", err)
 	}

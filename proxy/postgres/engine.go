@@ -45,6 +45,14 @@ type Engine struct {
 
 var _ session.Engine = (*Engine)(nil)
 
+// The limits of all sessions before they are open: of clients that nobody knows yet, of
+// targets that start a session, and of what they answer to queries of our own.
+var (
+	fromUnknown  = wire.PasswordLimits()
+	fromStarting = wire.StartupLimits()
+	fromAsked    = wire.BackendLimits(maxOwnBytes)
+)
+
 // New returns an engine without sessions.
 func New(options Options) *Engine {
 	if options.MaxMessage == 0 {

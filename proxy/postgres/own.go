@@ -191,7 +191,7 @@ func (u *Upstream) inquire(ctx context.Context, text string, values ...string) (
 	if _, err := u.Write(ask(text, values)); err != nil {
 		return nil, cause(ctx, err)
 	}
-	u.reader.SetLimits(wire.BackendLimits(maxOwnBytes))
+	u.reader.SetLimits(fromAsked)
 	defer u.reader.Release()
 	o := &own{}
 	for o.status == 0 {

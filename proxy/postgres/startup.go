@@ -111,7 +111,7 @@ func (e *Engine) agree(c *client, s door, startup wire.Startup) (*request, error
 // authenticate takes the key of the client's certificate if the request names it,
 // else a token as password.
 func (e *Engine) authenticate(ctx context.Context, c *client, s door) error {
-	c.reader = wire.NewReader(c, wire.PasswordLimits())
+	c.reader = wire.NewReader(c, fromUnknown)
 	if c.tls != nil && len(c.tls.PeerCertificates) > 0 {
 		if s.AuthenticateKey(ctx, c.tls.PeerCertificates[0].PublicKey) == nil {
 			return nil
