@@ -128,13 +128,8 @@ func (s *Server) run(client net.Conn, current *session.Session) (err error) {
 // last message, then cuts. The function returned waits until nothing of that runs.
 func interrupt(ctx context.Context, conn net.Conn) (done func()) {
 	over, finished := make(chan struct{}), make(chan struct{})
-	go func() {
+	stop := context.AfterFunc(ctx, func() {
 		defer close(finished)
-		select {
-		case <-ctx.Done():
-		case <-over:
-			return
-		}
 		_ = conn.SetReadDeadline(past)
 		timer := time.NewTimer(farewell)
 		defer timer.Stop()
@@ -143,10 +138,12 @@ func interrupt(ctx context.Context, conn net.Conn) (done func()) {
 			_ = conn.Close()
 		case <-over:
 		}
-	}()
+	})
 	return func() {
 		close(over)
-		<-finished
+		if !stop() {
+			<-finished
+		}
 	}
 }
 
