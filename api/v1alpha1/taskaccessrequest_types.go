@@ -165,7 +165,7 @@ type TaskAccessRequestStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions are PolicyMatched, Approved, ProxyReady, Isolated,
-	// CredentialIssued, Ready. The reason of Ready is the state in one word.
+	// CredentialIssued, Certified, Ready. The reason of Ready is the state in one word.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -17,7 +17,7 @@ type TaskAccessRequestStatusApplyConfiguration struct {
 	// observedGeneration is the generation that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// conditions are PolicyMatched, Approved, ProxyReady, Isolated,
-	// CredentialIssued, Ready. The reason of Ready is the state in one word.
+	// CredentialIssued, Certified, Ready. The reason of Ready is the state in one word.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// policy is the match, latched when the review opened.
 	Policy *BoundApplyConfiguration `json:"policy,omitempty"`
