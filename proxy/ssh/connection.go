@@ -50,7 +50,7 @@ type connection struct {
 	listeners listeners
 	// moved is what went through as files.
 	moved    moved
-	channels sync.WaitGroup
+	channels goroutines
 
 	mu sync.Mutex
 	// programs are the client's session channels, for what is told in passing; opened is
@@ -73,6 +73,7 @@ func (e *Engine) relay(ctx context.Context, leg *clientLeg, s *session.Session, 
 		programs:  map[*sessionChannel]struct{}{},
 		runs:      map[*run]struct{}{},
 	}
+	c.channels.caught = c.caught
 	c.ctx, c.end = context.WithCancelCause(ctx)
 	defer c.end(nil)
 	parted := s.Parting()
@@ -80,7 +81,7 @@ func (e *Engine) relay(ctx context.Context, leg *clientLeg, s *session.Session, 
 	lost := func() { c.end(errLost) }
 	c.up.lost.Store(&lost)
 
-	var loops sync.WaitGroup
+	loops := goroutines{caught: c.caught}
 	loops.Go(func() { c.serveClientChannels(a.channels) })
 	loops.Go(func() { c.serveClientRequests(a.requests) })
 	loops.Go(func() { c.serveTargetChannels() })

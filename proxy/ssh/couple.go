@@ -2,7 +2,6 @@ package ssh
 
 import (
 	"io"
-	"sync"
 
 	"golang.org/x/crypto/ssh"
 
@@ -21,7 +20,7 @@ type end struct {
 func (c *connection) couple(client, target end, record func([]byte) error) traffic {
 	var t traffic
 	defer c.forwards.add(client.channel)()
-	var both sync.WaitGroup
+	both := goroutines{caught: c.caught}
 	clientGone, targetGone := refuseAll(&both, client.requests), refuseAll(&both, target.requests)
 	upDone, downDone := make(chan struct{}), make(chan struct{})
 	both.Go(func() {
@@ -68,7 +67,7 @@ func either(a, b <-chan struct{}) {
 
 // refuseAll answers the requests of a channel that has none; what it returns is closed
 // when the channel is.
-func refuseAll(owner *sync.WaitGroup, requests <-chan *ssh.Request) <-chan struct{} {
+func refuseAll(owner *goroutines, requests <-chan *ssh.Request) <-chan struct{} {
 	closed := make(chan struct{})
 	owner.Go(func() {
 		defer close(closed)

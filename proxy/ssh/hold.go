@@ -7,6 +7,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/proxy/session"
 )
 
@@ -19,6 +20,7 @@ const maxQueued = 64
 type held struct {
 	session.Hold
 	channel   *sessionChannel
+	action    *policy.SSHAction
 	cancelled chan struct{}
 	once      sync.Once
 	// released ends the watch, and watched is closed when it has; nil while nothing is held.
@@ -26,8 +28,8 @@ type held struct {
 	watched  chan struct{}
 }
 
-func (s *sessionChannel) hold() *held {
-	h := &held{channel: s, cancelled: make(chan struct{})}
+func (s *sessionChannel) hold(action *policy.Action) *held {
+	h := &held{channel: s, action: action.SSH, cancelled: make(chan struct{})}
 	h.Hold = session.Hold{Describe: h.describe, Cancelled: h.cancelled, Tell: func(message string) error {
 		s.tell(message)
 		return context.Cause(s.ctx)
@@ -35,17 +37,32 @@ func (s *sessionChannel) hold() *held {
 	return h
 }
 
-// describe begins the wait.
-func (h *held) describe(context.Context, *v1alpha1.HeldOperation) {
+// describe completes the question, and begins the wait.
+func (h *held) describe(_ context.Context, question *v1alpha1.HeldOperation) {
+	question.Warnings = append(question.Warnings, leads(h.action)...)
 	h.released, h.watched = make(chan struct{}), make(chan struct{})
 	if h.channel.terminal != nil && !h.channel.started {
 		// Ctrl-C of a raw terminal is a byte.
 		h.channel.typed.watch(h.cancel)
 	}
-	go func() {
+	go h.channel.caught(func() {
 		defer close(h.watched)
 		h.watch()
-	}()
+	})()
+}
+
+// leads is what a program touches, as its reviewers are told: its own words may name links.
+func leads(action *policy.SSHAction) (lines []string) {
+	if action == nil {
+		return nil
+	}
+	for i := range action.Files {
+		lines = append(lines, "on the target: "+string(action.Files[i].Access)+" "+clean(action.Files[i].Path))
+	}
+	if action.Repository != "" {
+		lines = append(lines, "on the target: repository "+clean(action.Repository))
+	}
+	return lines
 }
 
 // over ends the wait.
@@ -71,21 +88,35 @@ func (h *held) watch() {
 				h.cancel()
 				return
 			}
-			switch {
-			case request.Type == "signal" && isInterrupt(request.Payload):
+			if request.Type == "signal" && isInterrupt(request.Payload) {
 				h.cancel()
-				_ = request.Reply(true, nil)
-			case request.Type == keepalive:
-				_ = request.Reply(true, nil)
-			case len(s.queued) < maxQueued:
-				s.queued = append(s.queued, request)
-			default:
-				_ = request.Reply(false, nil)
+			}
+			if !s.queue(request) {
+				h.cancel()
 			}
 		case <-h.released:
 			return
 		}
 	}
+}
+
+// queue keeps a request until those before it are answered: answers are in the order of
+// their requests (RFC 4254 section 5.4). Of a terminal's sizes in a row the last counts.
+// False is a client that asks too much: its channel is closed.
+func (s *sessionChannel) queue(request *ssh.Request) bool {
+	last := len(s.queued) - 1
+	switch {
+	case !request.WantReply && request.Type == keepalive:
+	case !request.WantReply && last >= 0 && request.Type == "window-change" && s.queued[last].Type == request.Type && !s.queued[last].WantReply:
+		s.queued[last] = request
+	case len(s.queued) < maxQueued:
+		s.queued = append(s.queued, request)
+	default:
+		s.queued = nil
+		_ = s.client.Close()
+		return false
+	}
+	return true
 }
 
 // isInterrupt says whether a signal means that the client no longer wants to wait.

@@ -23,7 +23,7 @@ func (s *sessionChannel) start(request *ssh.Request) bool {
 	if err != nil {
 		return s.malformed(request, err)
 	}
-	h := s.hold()
+	h := s.hold(&action)
 	admission, err := s.admit(action, text, &h.Hold)
 	h.over()
 	s.started = true

@@ -204,10 +204,10 @@ func (l *lineShell) relay(ctx, wanted context.Context, r *run) int {
 		stdout, stderr = returning{stdout}, returning{stderr}
 	}
 	out := r.outlet(stdout)
-	var input, requests, outputs sync.WaitGroup
+	input, requests, outputs := goroutines{caught: l.caught}, goroutines{caught: l.caught}, goroutines{caught: l.caught}
 	typed := l.keyboard.Input()
 	input.Go(func() { l.feed(r, out, typed) })
-	l.interruptible(wanted, r)
+	settled := l.interruptible(wanted, r)
 
 	status := -1
 	requests.Go(func() { status = l.serveCommand(r) })
@@ -220,7 +220,7 @@ func (l *lineShell) relay(ctx, wanted context.Context, r *run) int {
 		r.closeTarget()
 	}
 	requests.Wait()
-	l.keyboard.OnInterrupt(nil)
+	settled()
 	_ = typed.Close()
 	r.closeTarget()
 	input.Wait()
@@ -240,11 +240,12 @@ func (l *lineShell) relay(ctx, wanted context.Context, r *run) int {
 }
 
 // interruptible has Ctrl-C end a command that has no terminal to do it; one that has
-// gets it as typed.
-func (l *lineShell) interruptible(wanted context.Context, r *run) {
+// gets it as typed. What it returns is called when the command has ended.
+func (l *lineShell) interruptible(wanted context.Context, r *run) (settled func()) {
+	var late *time.Timer
 	interrupt := sync.OnceFunc(func() {
 		_, _ = r.target.SendRequest("signal", false, ssh.Marshal(&signalRequest{"INT"}))
-		time.AfterFunc(afterInterrupt, func() { r.kill("KILL") })
+		late = time.AfterFunc(afterInterrupt, func() { r.kill("KILL") })
 	})
 	if l.hasTerminal() {
 		l.keyboard.OnInterrupt(nil)
@@ -253,6 +254,12 @@ func (l *lineShell) interruptible(wanted context.Context, r *run) {
 	}
 	if wanted.Err() != nil {
 		interrupt()
+	}
+	return func() {
+		l.keyboard.OnInterrupt(nil)
+		if late != nil {
+			late.Stop()
+		}
 	}
 }
 

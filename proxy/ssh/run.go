@@ -64,7 +64,7 @@ func (r *run) start() {
 		if judged := judgedRelay(r.kind); judged != nil {
 			relay = judged
 		}
-		var requests sync.WaitGroup
+		requests := goroutines{caught: r.caught}
 		requests.Go(r.serveTarget)
 		err := relay(r)
 		if err != nil {
@@ -101,7 +101,7 @@ func (r *run) relayBytes() error {
 		}
 		r.broken(err)
 	})
-	var outputs sync.WaitGroup
+	outputs := goroutines{caught: r.caught}
 	var failed error
 	outputs.Go(func() { failed = r.relayOutput(r.outlet(writerFunc(r.writeStderr)), r.target.Stderr()) })
 	err := r.relayOutput(stdout, r.target)

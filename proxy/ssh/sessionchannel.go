@@ -90,6 +90,7 @@ func (c *connection) serveSession(asked ssh.NewChannel) {
 	}
 	s := &sessionChannel{connection: c, client: client, asked: requests}
 	s.typed = newInput(s)
+	defer s.typed.stop()
 	c.add(s)
 	s.serve()
 	c.remove(s)
@@ -107,7 +108,6 @@ func (c *connection) serveSession(asked ssh.NewChannel) {
 	if s.target != nil && s.running == nil {
 		s.channels.Go(func() { ssh.DiscardRequests(s.fromTarget) })
 	}
-	s.typed.stop()
 	if s.running != nil {
 		s.await(s.running.over)
 	}
@@ -189,7 +189,7 @@ func (s *sessionChannel) answer(request *ssh.Request) bool {
 // admitted is admit, held if the policy says so: the client waits on its stderr, and may
 // cancel.
 func (s *sessionChannel) admitted(action policy.Action, text string) (session.Admission, error) {
-	h := s.hold()
+	h := s.hold(&action)
 	admission, err := s.admit(action, text, &h.Hold)
 	h.over()
 	return admission, err

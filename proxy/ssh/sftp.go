@@ -33,10 +33,10 @@ var errTerminal = fmt.Errorf("a terminal would spoil the files: ask for none (ss
 // withStderr hands on what the program says beside what relay hands on.
 func (r *run) withStderr(relay func() error) error {
 	over := make(chan struct{})
-	go func() {
+	go r.caught(func() {
 		defer close(over)
 		_ = r.relayOutput(r.outlet(writerFunc(r.writeStderr)), r.target.Stderr())
-	}()
+	})()
 	err := relay()
 	if err != nil {
 		r.closeTarget()
