@@ -148,7 +148,7 @@ func serve(ctx context.Context, o options, log logr.Logger, p parts) error {
 		p.status.watch(ctx)
 		return nil
 	})
-	group.Go(func() error { return watchProcessors(ctx, s) })
+	group.Go(func() error { return watchProcessors(ctx, s, p.task) })
 	if o.grantFile == "" {
 		group.Go(func() error {
 			server.WatchIsolation(ctx, (&net.Dialer{}).DialContext, o.apiServerAddress, p.status.isolation)

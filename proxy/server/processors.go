@@ -18,8 +18,8 @@ const (
 // short messages waits most of the time: with a second processor each message wakes
 // threads that find nothing to do, and takes a tenth more time. But with one, the network
 // is looked at only when no session has anything left to do: one that is reading many rows
-// would hold up the others. While there are several and one does, or the process is busy,
-// it gets all.
+// would hold up the others. While there are several and one does, or they wait for a
+// disk, or the process is busy, it gets all.
 type Processors struct {
 	// Most is how many there are.
 	Most int
@@ -27,6 +27,9 @@ type Processors struct {
 	Used func() (time.Duration, error)
 	// Bulk is Server.Bulk, Clients is Server.Clients.
 	Bulk, Clients func() int64
+	// Flushes says that operations wait for a disk. A thread that does keeps its processor
+	// until somebody notices: with one, the sessions' flushes come one after the other.
+	Flushes func() bool
 	// Set is runtime.GOMAXPROCS.
 	Set func(int) int
 	// Ticks come every lookAt; a ticker's by default.
@@ -80,7 +83,7 @@ func (p *Processors) next(given int, last, now load) int {
 	switch bulk := now.bulk-last.bulk >= muchBulk; {
 	case p.Clients() < 2:
 		return 1
-	case share > crowded, bulk:
+	case share > crowded, bulk, p.Flushes():
 		return p.Most
 	case share < roomy:
 		return 1

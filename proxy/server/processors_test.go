@@ -16,9 +16,13 @@ func TestAProcessThatIsBusyOrMovesMuchGetsAllProcessorsAndAnotherGetsOne(t *test
 	while := []struct {
 		share         float64
 		bulk, clients int64
+		flushes       bool
 	}{
-		{0.1, 0, 2}, {0.8, 1 << 10, 2}, {0.9, 0, 2}, {1.9, 0, 2}, {0.8, 0, 2}, {0.75, 0, 2}, {0.6, 0, 2}, {0.8, 0, 2},
-		{0.1, 1 << 20, 2}, {0.8, 0, 2}, {0, 1 << 19, 2}, {1, 1 << 20, 1}, {1, 1 << 20, 3}, {1, 1 << 20, 1},
+		{share: 0.1, clients: 2}, {share: 0.8, bulk: 1 << 10, clients: 2}, {share: 0.9, clients: 2}, {share: 1.9, clients: 2},
+		{share: 0.8, clients: 2}, {share: 0.75, clients: 2}, {share: 0.6, clients: 2}, {share: 0.8, clients: 2},
+		{share: 0.1, bulk: 1 << 20, clients: 2}, {share: 0.8, clients: 2}, {bulk: 1 << 19, clients: 2},
+		{share: 1, bulk: 1 << 20, clients: 1}, {share: 1, bulk: 1 << 20, clients: 3}, {share: 1, bulk: 1 << 20, clients: 1},
+		{flushes: true, clients: 2}, {flushes: true, clients: 1},
 	}
 	ticks := make(chan time.Time)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -35,6 +39,7 @@ func TestAProcessThatIsBusyOrMovesMuchGetsAllProcessorsAndAnotherGetsOne(t *test
 		},
 		Bulk:    func() int64 { return bulk },
 		Clients: func() int64 { return while[looked-2].clients },
+		Flushes: func() bool { return while[looked-2].flushes },
 		Set: func(n int) int {
 			set = append(set, n)
 			return 0
@@ -50,7 +55,7 @@ func TestAProcessThatIsBusyOrMovesMuchGetsAllProcessorsAndAnotherGetsOne(t *test
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]int{1, 4, 1, 4, 1, 4, 1, 4}, set); diff != "" {
+	if diff := cmp.Diff([]int{1, 4, 1, 4, 1, 4, 1, 4, 1, 4}, set); diff != "" {
 		t.Error(diff)
 	}
 }
