@@ -92,6 +92,35 @@ func TestRequestsThatShareSomebodysOwnKeyDoNotShareItsHostKeys(t *testing.T) {
 	}
 }
 
+func TestARequestsUIDLeadsNoFileOutOfTheStore(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	store := Store{Folder: filepath.Join(folder, "keys")}
+	key, err := store.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := Authorized(key, "pay-1423")
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := filepath.Join(folder, "mine.known_hosts")
+	if err := os.WriteFile(outside, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	request := &v1alpha1.TaskAccessRequest{Spec: v1alpha1.TaskAccessRequestSpec{ClientKeys: []string{line}}}
+	request.UID = types.UID("/../../mine")
+	if _, _, err := store.ForSSH(key, request, "known"); err == nil {
+		t.Error("files were written")
+	}
+	if err := store.Remove(request); err != nil {
+		t.Error(err)
+	}
+	if content, err := os.ReadFile(outside); err != nil || len(content) != 0 {
+		t.Errorf("a file of somebody else's: %q, %v", content, err)
+	}
+}
+
 func TestAKeyThatOthersCanReadIsRefused(t *testing.T) {
 	t.Parallel()
 	store := Store{Folder: t.TempDir()}

@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"golang.org/x/crypto/ssh"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 )
+
+// uidForm is what a UID may be, so that it is nothing else in a path.
+var uidForm = regexp.MustCompile(`^[A-Za-z0-9-]{1,63}$`)
 
 // forSSH are the paths of the files that ssh reads of a request. They are the request's
 // own: a key that people bring may serve several.
@@ -39,6 +43,9 @@ func (s Store) ForSSH(key crypto.Signer, r *v1alpha1.TaskAccessRequest, known st
 	private, err := OpenSSH(key, r.Name)
 	if err != nil {
 		return "", "", err
+	}
+	if !uidForm.MatchString(string(r.UID)) {
+		return "", "", fmt.Errorf("the request's UID %.40q is none", r.UID)
 	}
 	identityFile, knownHostsFile = s.forSSH(public, r.UID)
 	if err := os.MkdirAll(s.Folder, 0o700); err != nil {

@@ -101,8 +101,12 @@ func (s Store) Remove(r *v1alpha1.TaskAccessRequest) error {
 		if err != nil {
 			continue
 		}
-		identity, knownHosts := s.forSSH(public, r.UID)
-		for _, path := range []string{s.path(public), identity, knownHosts} {
+		paths := []string{s.path(public)}
+		if uidForm.MatchString(string(r.UID)) {
+			identity, knownHosts := s.forSSH(public, r.UID)
+			paths = append(paths, identity, knownHosts)
+		}
+		for _, path := range paths {
 			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				failed = append(failed, err)
 			}

@@ -83,7 +83,7 @@ func (c *Config) block(ctx context.Context, name string) (string, error) {
 
 // command is what ssh hands to the user's shell, after % stands for something of its own.
 func (c *Config) command(name string) string {
-	words := []string{"kubectl", "access", "proxy-command", name, "--namespace=" + c.namespace}
+	words := []string{"kubectl", "access", "proxy-command", name, shellWord("--namespace=" + c.namespace)}
 	for _, flag := range c.Flags {
 		words = append(words, shellWord(flag))
 	}
