@@ -117,6 +117,11 @@ func (p *plugin) krl() *cobra.Command {
 	o := &krl.Options{IOStreams: p.IOStreams, Factory: p.factory}
 	c := &cobra.Command{
 		Use: "krl TARGET", Short: "Write the list of revoked certificates of an SSH target, for its sshd's RevokedKeys", Args: cobra.ExactArgs(1),
+		Long: `Write the list of revoked certificates of an SSH target, for its sshd's RevokedKeys.
+
+It has the requests that are there, and are over, while a certificate of theirs may
+still be good. A deleted request stays that long. One that was abandoned, or whose
+finalizer was taken away by hand, is gone: the list cannot know of it.`,
 		Example: `  kubectl access krl web -f /etc/ssh/sallyport.krl`,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Target = args[0]
