@@ -52,9 +52,10 @@ func (c *cursor) attributes() (a Attributes) {
 
 // Kinds of files, as stat(2) has them.
 const (
-	modeKind   = 0o170000
-	modeFolder = 0o040000
-	modeLink   = 0o120000
+	modeKind    = 0o170000
+	modeFolder  = 0o040000
+	modeRegular = 0o100000
+	modeLink    = 0o120000
 )
 
 func (a *Attributes) is(kind uint32) bool {

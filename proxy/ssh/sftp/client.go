@@ -163,11 +163,11 @@ func answerOf(kind byte, r *Response) (answer, error) {
 	switch {
 	case r.Type == typeStatus && r.Status != statusOK:
 		return answer{status: r.Status}, nil
-	case r.Type == typeAttributes && kind == typeLstat:
+	case r.Type == typeAttributes && (kind == typeLstat || kind == typeFstat):
 		a := r.Attributes
 		a.raw = nil
 		return answer{attributes: a}, nil
-	case r.Type == typeName && r.Count == 1 && kind != typeLstat:
+	case r.Type == typeName && r.Count == 1 && kind != typeLstat && kind != typeFstat:
 		return answer{name: string(r.Name)}, nil
 	}
 	return answer{}, errUnasked

@@ -18,9 +18,8 @@ type file struct {
 	operation int64
 	folder    bool
 	// read and write are what it was admitted for; appends says that the target writes at
-	// the end, which base is.
+	// the end, wherever it is told to.
 	read, write, appends bool
-	base                 uint64
 
 	// mu guards the rest: the client's half writes, the target's reads.
 	mu       sync.Mutex
@@ -50,11 +49,8 @@ func (f *file) pass(t *transfer, direction Direction, offset uint64, data []byte
 		return t.stopped
 	}
 	end := offset + uint64(len(data))
-	if f.appends && direction == Upload {
-		end = f.base + uint64(t.bytes) + uint64(len(data))
-	}
 	if t.most > 0 && (end > uint64(t.most) || end < offset) {
-		t.stopped = &Refused{fmt.Sprintf("sallyport: the grant has files of at most %d bytes here", t.most)}
+		t.stopped = tooLarge(t.most)
 		return t.stopped
 	}
 	if err := f.relay.Gate.Move(direction, int64(len(data))); err != nil {
@@ -66,10 +62,14 @@ func (f *file) pass(t *transfer, direction Direction, offset uint64, data []byte
 	return f.take(t, offset, data)
 }
 
+func tooLarge(most int64) *Refused {
+	return &Refused{fmt.Sprintf("sallyport: the grant has files of at most %d bytes here", most)}
+}
+
 // take hashes bytes that come in order, and keeps the first.
 func (f *file) take(t *transfer, offset uint64, data []byte) error {
 	t.bytes += int64(len(data))
-	if t.broken || offset != t.next || f.appends && f.base > 0 {
+	if t.broken || offset != t.next {
 		t.broken, t.hash = true, nil
 		return nil
 	}

@@ -29,9 +29,8 @@ func (r *Relay) planOpen(q *Request) (*job, error) {
 		file: &file{relay: r, path: place.Path, read: read, write: write, appends: q.Flags&flagAppend != 0},
 	}
 	j.file.from.most, j.file.to.most = r.Gate.MaxBytes(place.Path, v1alpha1.FileRead), r.Gate.MaxBytes(place.Path, v1alpha1.FileWrite)
-	if place.Exists && q.Flags&flagTruncate == 0 {
-		j.file.base = place.Attributes.size
-	}
+	// What is appended does not begin the file.
+	j.file.to.broken = j.file.appends && place.Exists && place.Attributes.size > 0 && q.Flags&flagTruncate == 0
 	var how []string
 	if read {
 		how = append(how, "to read")

@@ -20,6 +20,9 @@ type job struct {
 	ext  string
 	// file that it would open.
 	file *file
+	// copied is how many bytes the target would copy, to the file copyTo.
+	copied int64
+	copyTo *file
 	// events that it is, once the target has done it.
 	events []record.File
 	// renames says that it changes what paths lead to: what comes behind waits for it.
@@ -50,8 +53,7 @@ func (r *Relay) operation(q *Request) error {
 			if !told(err) {
 				return err
 			}
-			failed := r.Gate.Result(record.Result{Operation: admission.Operation, Tag: "not run", Error: err.Error()})
-			return errors.Join(failed, r.reply(status(q.ID, statusFailure, err.Error())))
+			return r.undone(q, admission.Operation, err.Error())
 		}
 		j = now
 	}
@@ -94,6 +96,14 @@ func (r *Relay) do(q *Request, j *job, operation int64) error {
 		setID(j.answer, q.ID)
 		return r.reply(j.answer)
 	}
+	if j.copied > 0 {
+		if err := j.copies(r.Gate); err != nil {
+			if !told(err) {
+				return err
+			}
+			return r.undone(q, operation, err.Error())
+		}
+	}
 	p := &pending{clientID: q.ID, kind: j.kind, ext: j.ext, operation: operation, job: j, file: j.file}
 	if j.file != nil {
 		j.file.operation = operation
@@ -102,8 +112,7 @@ func (r *Relay) do(q *Request, j *job, operation int64) error {
 		full := len(r.files)+r.opening >= maxFiles
 		r.mu.Unlock()
 		if full {
-			failed := r.Gate.Result(record.Result{Operation: operation, Tag: "not run", Error: "too many open files"})
-			return errors.Join(failed, r.reply(status(q.ID, statusFailure, "sallyport: too many open files")))
+			return r.undone(q, operation, "sallyport: too many open files")
 		}
 	}
 	if j.renames {
@@ -124,6 +133,24 @@ func (r *Relay) do(q *Request, j *job, operation int64) error {
 	case <-r.ctx.Done():
 		return r.ctx.Err()
 	}
+}
+
+// undone records and tells why what was admitted is not done.
+func (r *Relay) undone(q *Request, operation int64, why string) error {
+	failed := r.Gate.Result(record.Result{Operation: operation, Tag: "not run", Error: why})
+	return errors.Join(failed, r.reply(status(q.ID, statusFailure, why)))
+}
+
+// copies counts what the target is about to copy as if the client uploaded it. The file
+// has other bytes then than those that came this way.
+func (j *job) copies(gate Gate) error {
+	if err := gate.Move(Upload, j.copied); err != nil {
+		return err
+	}
+	j.copyTo.mu.Lock()
+	j.copyTo.to.broken, j.copyTo.to.hash = true, nil
+	j.copyTo.mu.Unlock()
+	return nil
 }
 
 func use(path string, access v1alpha1.FileAccess) policy.FileUse {

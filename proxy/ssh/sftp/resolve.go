@@ -16,7 +16,7 @@ const (
 )
 
 // question asks the target about a path; answers come in the order of the questions. One
-// of typeExtended has the path expanded.
+// of typeExtended has the path expanded, and typeFstat has a handle in its place.
 type question struct {
 	kind byte
 	path string

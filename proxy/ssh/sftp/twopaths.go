@@ -121,22 +121,37 @@ func (r *Relay) planCopy(q *Request) (*job, error) {
 	if from == nil || to == nil || !from.read || !to.write || from == to {
 		return nil, untold("its handles are not those of a file to read and another to write")
 	}
-	n := int64(-1)
-	if q.Length > 0 {
-		n = int64(min(q.Length, 1<<62) + min(q.SecondOffset, 1<<61))
-	}
-	if most := r.Gate.MaxBytes(to.path, v1alpha1.FileWrite); most > 0 && (n < 0 || n > most || to.appends) {
-		return nil, &Refused{"sallyport: how large the copy gets is not bounded as the grant wants it"}
-	}
-	to.mu.Lock()
-	to.to.broken, to.to.hash = true, nil
-	to.mu.Unlock()
-	rest := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(appendString(nil, q.Handle), q.Offset), q.Length)
-	rest = binary.BigEndian.AppendUint64(appendString(rest, q.SecondHandle), q.SecondOffset)
-	return &job{
-		Operation: Operation{Kind: kindOf(q), Bytes: n, Files: []policy.FileUse{use(from.path, v1alpha1.FileRead), use(to.path, v1alpha1.FileWrite)},
+	j := &job{
+		Operation: Operation{Kind: kindOf(q), Files: []policy.FileUse{use(from.path, v1alpha1.FileRead), use(to.path, v1alpha1.FileWrite)},
 			Shown: "sftp copy-data " + quoted(from.path) + " to " + quoted(to.path)},
-		kind: q.Type, ext: q.Extension, packet: extendedRequest(0, q.Extension, rest),
-		events: []record.File{{Path: to.path, Op: "copy-data", Bytes: int64(min(q.Length, 1<<62))}},
-	}, nil
+		kind: q.Type, ext: q.Extension, copyTo: to,
+	}
+	length, offset := q.Length, q.SecondOffset
+	var err error
+	if length == 0 {
+		// All that is there: so much is asked for, as it may grow.
+		size, err := r.size(from)
+		if err != nil {
+			return nil, err
+		}
+		if length = size - min(size, q.Offset); length == 0 {
+			j.answer = status(0, statusOK, "")
+			return j, nil
+		}
+	}
+	most := r.Gate.MaxBytes(to.path, v1alpha1.FileWrite)
+	if to.appends && most > 0 {
+		if offset, err = r.size(to); err != nil {
+			return nil, err
+		}
+	}
+	j.copied = int64(min(length, 1<<61))
+	j.Bytes = j.copied + int64(min(offset, 1<<61))
+	if most > 0 && j.Bytes > most {
+		return nil, tooLarge(most)
+	}
+	rest := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(appendString(nil, q.Handle), q.Offset), length)
+	j.packet = extendedRequest(0, q.Extension, binary.BigEndian.AppendUint64(appendString(rest, q.SecondHandle), q.SecondOffset))
+	j.events = []record.File{{Path: to.path, Op: "copy-data", Bytes: j.copied}}
+	return j, nil
 }

@@ -142,6 +142,14 @@ func (r *Relay) write(q *Request, p *pending, packet []byte) error {
 			return err
 		}
 	}
+	if f.appends && f.to.most > 0 {
+		// Others may have the file open, too: its end is known from the target alone.
+		size, err := r.size(f)
+		if err != nil {
+			return r.refuse(q.ID, err)
+		}
+		q.Offset = size
+	}
 	f.mu.Lock()
 	err := f.pass(&f.to, Upload, q.Offset, q.Data)
 	if err == nil {
@@ -159,10 +167,22 @@ func (r *Relay) write(q *Request, p *pending, packet []byte) error {
 	return nil
 }
 
+// size is how large a file is behind all that was forwarded before.
+func (r *Relay) size(f *file) (uint64, error) {
+	answers, err := r.ask(r.ctx, []question{{typeFstat, f.handle}})
+	if err != nil {
+		return 0, err
+	}
+	if a := &answers[0]; a.status != statusOK || a.attributes.flags&hasSize == 0 || !a.attributes.is(modeRegular) {
+		return 0, &Refused{"sallyport: the target does not say how large the file is"}
+	}
+	return answers[0].attributes.size, nil
+}
+
 // fits says whether a file may have that size.
 func (r *Relay) fits(path string, size uint64) error {
 	if most := r.Gate.MaxBytes(path, v1alpha1.FileWrite); most > 0 && size > uint64(most) {
-		return &Refused{"sallyport: the grant has smaller files here"}
+		return tooLarge(most)
 	}
 	return nil
 }
