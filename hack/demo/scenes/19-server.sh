@@ -26,7 +26,7 @@ else
 			      commands: [{argv: [cat, /srv/www/*]}, {argv: [tail, -f, /srv/www/*]}, {argv: [touch, /srv/www/*]}]
 			      files: [{path: /srv/www/**, access: [Read, Write]}]
 			  rules:
-			  - {name: restart, when: 'action.command.startsWith("touch ")', effect: Hold, message: customers notice a restart}
+			  - {name: restart, when: 'action.commands.exists(c, c.name == "touch")', effect: Hold, message: customers notice a restart}
 			  review: {requirements: [{name: dba, groups: [dba]}]}
 			---
 			apiVersion: rbac.authorization.k8s.io/v1
