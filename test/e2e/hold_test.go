@@ -74,7 +74,7 @@ func TestHOLD_AStatementWaitsInsidePsqlForItsReviewer(t *testing.T) {
 	l.psql.Send(t, statement)
 	review, told := l.psql.Held(t)
 	watch.Out.Await(t, 0, review, harness.Patience)
-	harness.Within(t, "kubectl approve --watch showed it after psql's NOTICE", time.Since(told), time.Second)
+	harness.Within(t, "kubectl approve --watch showed it after psql's NOTICE", time.Since(told), harness.Soon)
 	l.wantPaid(t, "0")
 
 	says(t, l.Alice.Kubectl(t, "approve", "-n", l.Namespace), review, "UPDATE "+l.table)
@@ -219,7 +219,7 @@ func TestHOLD_ACommitThatNobodyAnswersIsRolledBack(t *testing.T) {
 }
 
 // From a reviewer's yes to the answer in psql, the update itself included.
-func TestHOLD_AnApprovalReleasesWellWithinASecond(t *testing.T) {
+func TestHOLD_AnApprovalReleasesAtOnce(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t)
 	alice := l.Alice.Client(t)
@@ -237,7 +237,5 @@ func TestHOLD_AnApprovalReleasesWellWithinASecond(t *testing.T) {
 	slices.Sort(released)
 	t.Logf("from statement to NOTICE: p50 %v, worst %v", shown[len(shown)/2], shown[len(shown)-1])
 	t.Logf("from approval to answer: p50 %v, worst %v", released[len(released)/2], released[len(released)-1])
-	if p50 := released[len(released)/2]; p50 > 700*time.Millisecond {
-		t.Errorf("half of the approvals took longer than %v", p50)
-	}
+	harness.Within(t, "half of the answers after their approvals", released[len(released)/2], harness.Soon)
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/sallyport/sallyport/api/v1alpha1"
 	"github.com/sallyport/sallyport/test/e2e/harness"
@@ -105,7 +104,7 @@ func TestPG12_WithoutAnyManagerAnExpiredTaskIsRefusedByProxyAndTarget(t *testing
 	d.ScaleManagers(t, 0)
 	psql.Send(t, endless)
 	ended, _ := psql.Exit(t, harness.Patience)
-	harness.Within(t, "the session ended after the deadline", ended.Sub(deadline), 2*time.Second)
+	harness.Within(t, "the session ended after the deadline", ended.Sub(deadline), harness.Soon)
 	d.Postgres.AwaitNoSession(t, role, harness.Patience)
 	if request := task.Get(t); request.Status.Ended != nil {
 		t.Errorf("somebody ended it: %+v", request.Status.Ended)

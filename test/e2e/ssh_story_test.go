@@ -175,7 +175,7 @@ func (s *serverStory) closed(t *testing.T) {
 	s.Alice.Kubectl(t, "access", "close", "web-1", "-n", s.Namespace)
 	closed := time.Now()
 	ended, code := running.Exit(t, harness.Patience)
-	harness.Within(t, "ssh ended after kubectl access close had answered", ended.Sub(closed), time.Second)
+	harness.Within(t, "ssh ended after kubectl access close had answered", ended.Sub(closed), harness.Soon)
 	if code == 0 {
 		t.Error("ssh takes a closed task for a command that succeeded")
 	}

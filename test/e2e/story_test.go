@@ -152,7 +152,7 @@ func (s *story) closed(t *testing.T) {
 	s.Alice.Kubectl(t, "access", "close", "pay-1423", "-n", s.Namespace)
 	closed := time.Now()
 	ended, _ := s.psql.Exit(t, harness.Patience)
-	harness.Within(t, "the session ended after kubectl access close had answered", ended.Sub(closed), 2*time.Second)
+	harness.Within(t, "the session ended after kubectl access close had answered", ended.Sub(closed), harness.Soon)
 	says(t, s.psql.Err.String(), "the request was closed")
 	request := s.task.AwaitGone(t, v1alpha1.ReasonClosed)
 	says(t, request.Status.Teardown.Message, s.role, "absent from pg_roles", "pod, service, service account, network policy and role gone")

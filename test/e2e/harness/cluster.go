@@ -23,6 +23,10 @@ import (
 // Patience bounds every wait for something that ought to happen soon.
 const Patience = 60 * time.Second
 
+// Soon bounds what must wait for no timeout and no keepalive. It measures nothing: a
+// machine that is busy with other tests takes its time, and benchmarks tell the rest.
+const Soon = 5 * time.Second
+
 // Cluster is the cluster that hack/e2e.sh gave by its environment.
 type Cluster struct {
 	// Admin reads and writes as the cluster's administrator, without a cache.
