@@ -17,21 +17,23 @@ func appendString[S string | []byte](b []byte, s S) []byte {
 	return append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...)
 }
 
-// path is a request about a path, or two, or with something behind.
+// pathRequest is about a path, or a handle, with rest behind it.
 func pathRequest(kind byte, id uint32, path string, rest []byte) []byte {
 	return finish(append(appendString(begin(nil, kind, id), path), rest...))
 }
 
+// extendedRequest has a path or a handle, if any, in rest.
 func extendedRequest(id uint32, name string, rest []byte) []byte {
 	return finish(append(appendString(begin(nil, typeExtended, id), name), rest...))
 }
 
+// status answers with a code.
 func status(id, code uint32, message string) []byte {
 	b := binary.BigEndian.AppendUint32(begin(nil, typeStatus, id), code)
 	return finish(appendString(appendString(b, message), "en"))
 }
 
-// name answers with one path, and no attributes.
+// nameReply answers with one path, and no attributes.
 func nameReply(id uint32, path string) []byte {
 	b := binary.BigEndian.AppendUint32(begin(nil, typeName, id), 1)
 	b = appendString(appendString(b, path), path)

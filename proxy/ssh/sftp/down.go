@@ -89,7 +89,9 @@ func (r *Relay) response(packet []byte) ([]byte, error) {
 	}
 	if p.own != nil {
 		a, err := answerOf(p.kind, &response)
-		p.own <- a
+		if err == nil {
+			p.own <- a
+		}
 		return nil, err
 	}
 	if !answers(p.kind, response.Type) {
@@ -126,6 +128,9 @@ func (r *Relay) judgeResponse(p *pending, response *Response, packet []byte) ([]
 	case p.kind == typeOpen, p.kind == typeOpendir:
 		return packet, r.opened(p, response)
 	case p.kind == typeClose:
+		if response.Status != statusOK {
+			p.file.fail(statusName(response.Status))
+		}
 		return packet, p.file.finish("closed")
 	case p.kind == typeReaddir && response.suspect:
 		return status(p.clientID, statusFailure, "sallyport: the target lists a name that is none of a file in a folder"), nil
@@ -242,7 +247,7 @@ func (r *Relay) abandon() error {
 		switch {
 		case p.kind == typeClose:
 			files = append(files, p.file)
-		case p.job != nil:
+		case p.operation != 0:
 			unanswered = append(unanswered, p)
 		}
 	}

@@ -60,6 +60,9 @@ func kindOf(q *Request) string {
 
 // plan finds out what a request would do, and where.
 func (r *Relay) plan(q *Request) (*job, error) {
+	if q.Attributes.flags&hasExtended != 0 {
+		return nil, untold("its attributes have extensions, which are not understood")
+	}
 	switch q.Type {
 	case typeOpen:
 		return r.planOpen(q)

@@ -35,3 +35,13 @@ func TestAChangeOfAnOpenFileIsJudgedLikeOneByItsPath(t *testing.T) {
 	must(t, err)
 	must(t, f.Close())
 }
+
+func TestExtendedAttributesAreNotHandedOn(t *testing.T) {
+	t.Parallel()
+	d := &door{}
+	c, root := dialRaw(t, d)
+	rest := appendString(appendString([]byte{0x80, 0, 0, 0, 0, 0, 0, 1}, "acl@example.com"), "anyone")
+	if r := c.ask(pathRequest(typeMkdir, 1, root+"/new", rest)); r.Status != statusPermissionDenied {
+		t.Errorf("it was answered with %s", statusName(r.Status))
+	}
+}
