@@ -193,7 +193,7 @@ func TestSSHConfigLetsOtherProgramsGoTheSameWay(t *testing.T) {
 		t.Fatalf("%v: %s\n%s", err, parsed, block)
 	}
 	for _, want := range []string{
-		"user deploy", "hostkeyalias sp-1.example", "stricthostkeychecking true", "identitiesonly yes", "hostname sp-1.example",
+		"user deploy", "hostkeyalias sp-1.example", "stricthostkeychecking true", "verifyhostkeydns false", "identitiesonly yes", "hostname sp-1.example",
 		`proxycommand kubectl access proxy-command pay-1423 --namespace=` + d.namespace + ` '--context=prod'\''s 100%%'`,
 	} {
 		if !strings.Contains(string(parsed), want+"\n") {

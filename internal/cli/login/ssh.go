@@ -172,6 +172,8 @@ func (h *Host) Block() (string, error) {
 	line("UserKnownHostsFile", known)
 	line("GlobalKnownHostsFile", "/dev/null")
 	line("StrictHostKeyChecking", "yes")
+	// A resolver's word would go before the file's, if the user's own configuration lets it.
+	line("VerifyHostKeyDNS", "no")
 	line("UpdateHostKeys", "no")
 	line("IdentityFile", identity)
 	line("IdentitiesOnly", "yes")

@@ -38,11 +38,16 @@ func (i *Issuer) Name(target credential.Target, _ string) v1alpha1.IssuedCredent
 
 // Login is the standing login.
 func (i *Issuer) Login(target credential.Target, _ credential.Request) (credential.Login, error) {
-	return credential.Login{
+	login := credential.Login{
 		User: target.Admin.Username, Password: grant.Secret(target.Admin.Password),
 		ClientCertificate: grant.Secret(target.Admin.ClientCertificate), ClientKey: grant.Secret(target.Admin.ClientKey),
 		PrivateKey: grant.Secret(target.Admin.SSHPrivateKey),
-	}, nil
+	}
+	if login.PrivateKey != "" {
+		// A password beside the key is not for logging in: it may be the one for sudo.
+		login.Password = ""
+	}
+	return login, nil
 }
 
 // Issue makes nothing. That the credential ends in time is the proxy's doing alone.

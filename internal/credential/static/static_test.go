@@ -129,6 +129,11 @@ func TestAStandingKeyIsHandedOutForLoginsThatTheTargetOffers(t *testing.T) {
 	if diff := cmp.Diff(credential.Login{User: "deploy", PrivateKey: "hunter2"}, login); err != nil || diff != "" {
 		t.Errorf("error %v, login (-want +got):\n%s", err, diff)
 	}
+	withPassword := bastion
+	withPassword.Admin.Password = "for sudo"
+	if with, err := newIssuer(nil).Login(withPassword, credential.Request{}); err != nil || with != login {
+		t.Errorf("error %v, a password left the house that opens nothing", err)
+	}
 	if printed := fmt.Sprintf("%v %+v %#v %v %+v %#v", login, login, login, bastion.Admin, bastion, bastion); strings.Contains(printed, "hunter2") {
 		t.Errorf("printed, it shows the secret: %s", printed)
 	}
