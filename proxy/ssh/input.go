@@ -18,8 +18,6 @@ const maxTyped = 32 << 10
 type input struct {
 	channel *sessionChannel
 	once    sync.Once
-	// done is closed when nobody reads any more; it is nil where nobody did.
-	done chan struct{}
 
 	mu   sync.Mutex
 	wake *sync.Cond
@@ -56,25 +54,46 @@ func (i *input) watch(interrupted func()) {
 // called once, at the end of it.
 func (i *input) release(to io.Writer, record func([]byte) error, finish func(error)) {
 	i.mu.Lock()
+	i.record, i.finish = record, finish
+	i.mu.Unlock()
+	i.read()
+	if kept := i.rest(to); len(kept) > 0 {
+		// The program may take it late, or never: its output is not to wait for that.
+		i.channel.channels.Go(func() { i.catchUp(to, kept) })
+	}
+}
+
+// catchUp hands on what was kept.
+func (i *input) catchUp(to io.Writer, kept []byte) {
+	for len(kept) > 0 {
+		if err := i.hand(to, kept); err != nil {
+			i.stop()
+			i.finish(err)
+			return
+		}
+		kept = i.rest(to)
+	}
+}
+
+// rest is what was kept and is to be handed on. Where nothing is, all that comes passes
+// from now on.
+func (i *input) rest(to io.Writer) (kept []byte) {
+	i.mu.Lock()
 	defer i.mu.Unlock()
-	kept := i.kept
-	i.to, i.record, i.finish, i.kept = to, record, finish, nil
-	if err := i.hand(kept); err != nil {
-		i.stopped = true
-		finish(err)
+	if i.stopped {
+		return nil
+	}
+	if kept, i.kept = i.kept, nil; len(kept) == 0 {
+		i.to = to
 	}
 	i.wake.Broadcast()
-	i.read()
+	return kept
 }
 
 // read begins to read, once.
 func (i *input) read() {
 	i.once.Do(func() {
-		i.done = make(chan struct{})
-		i.channel.channels.Go(func() {
-			defer close(i.done)
-			i.run()
-		})
+		i.channel.channels.Go(i.run)
 	})
 }
 
@@ -123,7 +142,7 @@ func (i *input) take(chunk []byte) bool {
 	if stopped {
 		return false
 	}
-	err := i.hand(chunk)
+	err := i.hand(i.to, chunk)
 	if err != nil || chunk == nil {
 		i.finish(err)
 	}
@@ -131,7 +150,7 @@ func (i *input) take(chunk []byte) bool {
 }
 
 // hand records a chunk, and hands it on.
-func (i *input) hand(chunk []byte) error {
+func (i *input) hand(to io.Writer, chunk []byte) error {
 	if len(chunk) == 0 {
 		return nil
 	}
@@ -140,7 +159,7 @@ func (i *input) hand(chunk []byte) error {
 			return &recordError{err}
 		}
 	}
-	n, err := i.to.Write(chunk)
+	n, err := to.Write(chunk)
 	i.bytes.Add(int64(n))
 	return err
 }
