@@ -33,7 +33,7 @@ type listener struct {
 // the client left it to the target (RFC 4254 section 7.1).
 func (c *connection) listen(request *ssh.Request) (ok bool, answer []byte) {
 	at, action, text, payload := readListen(request)
-	admission, err := c.admit(action, text, &session.Hold{Tell: c.tell})
+	admission, err := c.admit(action, text, &session.Hold{Tell: c.tellAlive})
 	if err != nil {
 		if words, ok := usable(err); ok {
 			_ = c.tell(words)
@@ -69,6 +69,13 @@ func (c *connection) listen(request *ssh.Request) (ok bool, answer []byte) {
 	l.open[at] = admission.Operation
 	c.result(admission.Operation, "listening", 0, nil)
 	return true, answer
+}
+
+// tellAlive is tell, and shows a client that is alone with its listener (ssh -N) that the
+// proxy is there: answers to its keepalives must wait their turn.
+func (c *connection) tellAlive(message string) error {
+	_, _, _ = c.client.SendRequest(keepalive, false, nil)
+	return c.tell(message)
 }
 
 func readListen(request *ssh.Request) (at listener, action policy.Action, text string, payload []byte) {
@@ -107,9 +114,11 @@ func (c *connection) unlisten(request *ssh.Request) bool {
 	l := &c.listeners
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, open := l.open[at]; !open {
+	operation, open := l.open[at]
+	if !open {
 		return false
 	}
+	c.result(operation, "to be cancelled", 0, nil)
 	ok, _, err := c.up.Client.SendRequest(request.Type, true, request.Payload)
 	if err != nil || !ok {
 		return false
