@@ -105,12 +105,15 @@ func (s *sessionChannel) resize(request *ssh.Request) bool {
 	if s.terminal == nil || read(request.Payload, &size) != nil {
 		return false
 	}
+	if s.lines != nil {
+		// It reads the terminal that it began with, and keeps the newest size itself.
+		s.lines.resized(size)
+		return true
+	}
 	s.terminal.Columns, s.terminal.Rows, s.terminal.Width, s.terminal.Height = size.Columns, size.Rows, size.Width, size.Height
 	switch {
 	case s.running != nil:
 		s.running.resized(size)
-	case s.lines != nil:
-		s.lines.resized(size)
 	case s.target != nil:
 		_, err := s.target.SendRequest(request.Type, false, ssh.Marshal(&size))
 		return err == nil
@@ -142,16 +145,22 @@ func (s *sessionChannel) signal(request *ssh.Request) bool {
 }
 
 // pass hands on what means something to a program that runs, and nothing else: a break
-// (RFC 4335), and that the client reads no more.
+// (RFC 4335), which is judged as a signal, and that the client reads no more.
 func (s *sessionChannel) pass(request *ssh.Request) bool {
 	if s.running == nil || s.target == nil || len(request.Payload) > 4 {
 		return false
+	}
+	if request.Type == "break" {
+		if err := s.admitOrWhy(policy.Action{Kind: "signal", SSH: &policy.SSHAction{Name: "BREAK"}}, request.Type); err != nil {
+			s.refuse(err)
+			return false
+		}
 	}
 	ok, err := s.target.SendRequest(request.Type, request.WantReply, request.Payload)
 	return err == nil && ok
 }
 
-// shown records a terminal's size.
+// sized records a terminal's size.
 func (r *run) sized(columns, rows uint32) {
 	const most = 1 << 16
 	err := r.session.Terminal(r.ctx, record.Terminal{
