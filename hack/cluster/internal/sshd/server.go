@@ -90,6 +90,8 @@ func initialise(ctx context.Context, c layout.Cluster, r layout.Record) error {
 func config(root string) string {
 	return strings.Join([]string{
 		"ListenAddress " + layout.SSHAddress,
+		// Without IPv6 sshd finds no display to forward X11 to, unless it is told.
+		"AddressFamily inet",
 		"HostKey " + filepath.Join(root, "host_key"),
 		"PidFile none",
 		"LogLevel VERBOSE",
