@@ -112,8 +112,11 @@ func TestCopiesCountAsUploads(t *testing.T) {
 	if status := c.copy(from, 0, to); status != statusOK {
 		t.Errorf("a copy within the limit: %s", statusName(status))
 	}
-	if f, _ := d.file("copy-data"); f.Bytes != 60 || d.moved[Upload] != 60 {
-		t.Errorf("it was recorded as %+v, and counted as %v", f, d.moved)
+	d.mu.Lock()
+	counted := d.moved[Upload]
+	d.mu.Unlock()
+	if f, _ := d.file("copy-data"); f.Bytes != 60 || counted != 60 {
+		t.Errorf("it was recorded as %+v, and counted as %d", f, counted)
 	}
 	for _, n := range []uint64{0, 60, 1 << 63} {
 		if status := c.copy(from, n, to); status != statusFailure {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"testing/iotest"
+
+	"github.com/sallyport/sallyport/internal/policy"
 )
 
 // requests are one of each kind, without their lengths.
@@ -118,3 +120,26 @@ func FuzzTarget(f *testing.F) {
 type end struct{ io.Reader }
 
 func (end) Write(p []byte) (int, error) { return len(p), nil }
+
+// FuzzPlaces is a target that says anything of where paths lead: what comes out of it is
+// canonical all the same.
+func FuzzPlaces(f *testing.F) {
+	const folder, link = "\x41\xed", "\xa1\xff"
+	attributes := func(id uint32, mode string) []byte {
+		return finish(append(append(begin(nil, typeAttributes, id), 0, 0, 0, hasPermissions, 0, 0), mode...))
+	}
+	hello := appendString(appendString([]byte{0, 0, 0, 0, typeVersion, 0, 0, 0, version}, extExpandPath), "1")
+	f.Add("d/l/../f", bytes.Join([][]byte{finish(hello), nameReply(0, "/home"), attributes(1, folder), attributes(2, folder), attributes(3, folder), attributes(4, link),
+		nameReply(5, "../e"), attributes(6, folder), status(7, statusNoSuchFile, "")}, nil))
+	f.Add("/f", append(hello[:len(hello):len(hello)], status(0, statusPermissionDenied, "")...))
+	f.Fuzz(func(t *testing.T, path string, answers []byte) {
+		c, err := NewClient(end{bytes.NewReader(answers)}, "deploy")
+		if err != nil {
+			return
+		}
+		place, err := c.Resolve(t.Context(), path, true)
+		if err == nil && (!policy.MatchPath("/**", place.Path) || checkPath(place.Path) != nil) {
+			t.Fatalf("%q leads to %q", path, place.Path)
+		}
+	})
+}

@@ -51,8 +51,10 @@ func TestWhatTheTargetNeverAnswersIsRecordedAsThat(t *testing.T) {
 			_, err = in.next()
 		}
 		want := []record.Result{{Operation: 1, Tag: "not answered", Error: "the channel ended before the target answered"}}
+		d.mu.Lock()
 		if diff := cmp.Diff(want, d.results); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+		d.mu.Unlock()
 	}
 }
