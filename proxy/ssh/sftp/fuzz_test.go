@@ -131,7 +131,7 @@ func FuzzPlaces(f *testing.F) {
 	hello := appendString(appendString([]byte{0, 0, 0, 0, typeVersion, 0, 0, 0, version}, extExpandPath), "1")
 	f.Add("d/l/../f", bytes.Join([][]byte{finish(hello), nameReply(0, "/home"), attributes(1, folder), attributes(2, folder), attributes(3, folder), attributes(4, link),
 		nameReply(5, "../e"), attributes(6, folder), status(7, statusNoSuchFile, "")}, nil))
-	f.Add("/f", append(hello[:len(hello):len(hello)], status(0, statusPermissionDenied, "")...))
+	f.Add("/f", append(slices.Clip(hello), status(0, statusPermissionDenied, "")...))
 	f.Fuzz(func(t *testing.T, path string, answers []byte) {
 		c, err := NewClient(end{bytes.NewReader(answers)}, "deploy")
 		if err != nil {
