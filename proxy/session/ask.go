@@ -138,7 +138,14 @@ func (w *wait) run(timeout time.Duration) (control.HoldState, error) {
 			w.told = ""
 			err = w.tell()
 		case done := <-w.answer:
-			return w.finish(done)
+			select {
+			case <-late.C:
+				// Telling a client that does not read took so long: what was approved is not
+				// kept for when it likes.
+				err = errUnanswered
+			default:
+				return w.finish(done)
+			}
 		case <-w.hold.Cancelled:
 			err = ErrWithdrawn
 		case <-late.C:

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -304,6 +306,21 @@ func TestAClientThatCannotBeToldHasLeft(t *testing.T) {
 	if got := <-done; !errors.Is(got.err, gone) {
 		t.Error(got.err)
 	}
+}
+
+// An approval is for now: a client that does not read what it is told cannot put it by.
+func TestAnApprovalIsNotKeptForAClientThatListensLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		task := sessiontest.New(t, holding(func(p *v1alpha1.AccessPolicySpec) { p.Hold.TimeoutSeconds = 60 }))
+		operation, listens := held("orders"), make(chan struct{})
+		operation.Hold.Tell = func(string) error { <-listens; return nil }
+		done := admit(t, task.Begin(t), operation)
+		task.Reviewers.Next(t).Approve()
+		time.Sleep(5 * time.Minute)
+		close(listens)
+		wantRefusal(t, (<-done).err, "nobody answered in time")
+	})
 }
 
 func TestTheReviewersSeeWhatDetectorsMask(t *testing.T) {
