@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"bytes"
+	"sync"
 	"time"
 )
 
@@ -13,15 +14,19 @@ const (
 )
 
 // echo knows what a terminal will repeat of what was typed just now. Passwords are typed
-// too, and never repeated: they are forgotten after a second.
+// too, and never repeated: after a second nothing counts any more, and what comes next
+// clears it.
 type echo struct {
+	mu       sync.Mutex
 	expected []byte
 	at       time.Time
 }
 
 func (e *echo) typed(p []byte, now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if now.Sub(e.at) > remembered {
-		e.forget()
+		e.clear()
 	}
 	e.at = now
 	if e.expected == nil {
@@ -30,7 +35,7 @@ func (e *echo) typed(p []byte, now time.Time) {
 	for _, c := range p {
 		switch {
 		case len(e.expected)+3 > mostTyped:
-			e.forget()
+			e.clear()
 		case c == '\r' || c == '\n':
 			e.expected = append(e.expected, "\r\n"...)
 		case c == 0x7f || c == '\b':
@@ -44,11 +49,13 @@ func (e *echo) typed(p []byte, now time.Time) {
 // repeats is how many bytes of a piece are the echo of what was typed: all of it, or
 // all that was expected.
 func (e *echo) repeats(p []byte, now time.Time) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if len(e.expected) == 0 {
 		return 0
 	}
 	if now.Sub(e.at) > remembered {
-		e.forget()
+		e.clear()
 		return 0
 	}
 	n := min(len(p), len(e.expected))
@@ -62,6 +69,12 @@ func (e *echo) repeats(p []byte, now time.Time) int {
 }
 
 func (e *echo) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.clear()
+}
+
+func (e *echo) clear() {
 	clear(e.expected[:cap(e.expected)])
 	e.expected = e.expected[:0]
 }

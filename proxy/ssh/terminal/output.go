@@ -67,10 +67,9 @@ func NewOutput(set *mask.Set, to io.Writer, options Options) *Output {
 }
 
 // Typed tells what the client is typing, which the terminal will repeat. It is kept for
-// a second, in memory alone.
+// a second, in memory alone. It waits for no output: Ctrl-C must pass a client that does
+// not read.
 func (o *Output) Typed(p []byte) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.echo.typed(p, o.options.Now())
 }
 

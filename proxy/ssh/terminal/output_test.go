@@ -171,3 +171,33 @@ func TestConcurrentWritersAndTimersAreSafe(t *testing.T) {
 		s.shows(t, strings.Repeat("a", 800))
 	})
 }
+
+// stuck is a client that does not read.
+type stuck struct{ reads chan struct{} }
+
+func (s stuck) Write(p []byte) (int, error) { <-s.reads; return len(p), nil }
+
+func TestWhatIsTypedWaitsForNoOutput(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := stuck{make(chan struct{})}
+		o := NewOutput(detectors(t), client, Options{})
+		written := make(chan error, 1)
+		go func() {
+			_, err := o.Write([]byte(strings.Repeat("a flood\n", 1000)))
+			written <- err
+		}()
+		synctest.Wait()
+		o.Typed([]byte{3})
+		if len(written) > 0 {
+			t.Error("the flood was not in the way")
+		}
+		close(client.reads)
+		if err := <-written; err != nil {
+			t.Error(err)
+		}
+		if err := o.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
