@@ -9,7 +9,10 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/sallyport/sallyport/api/v1alpha1"
+	"github.com/sallyport/sallyport/internal/mask"
 	"github.com/sallyport/sallyport/internal/record"
+	"github.com/sallyport/sallyport/proxy/session"
 )
 
 // A fault of the proxy's own in one connection is no end of the others: the process serves
@@ -75,4 +78,22 @@ func TestAPanicEndsItsConnectionAlone(t *testing.T) {
 func isStatus(err error, status int) bool {
 	exit, ok := errors.AsType[*ssh.ExitError](err)
 	return ok && exit.ExitStatus() == status
+}
+
+// What a silence of the program shows is written by a timer.
+func TestAPanicOfATimerEndsItsConnectionAlone(t *testing.T) {
+	t.Parallel()
+	ended := make(chan error, 1)
+	c := &connection{engine: New(Options{}), session: &session.Session{}, end: func(err error) { ended <- err }}
+	masks, err := mask.Compile(v1alpha1.MaskingPolicy{Detectors: []v1alpha1.DetectorMask{{Name: "mail", Detect: v1alpha1.DetectEmail}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := c.newOutlet(masks, writerFunc(func([]byte) (int, error) { panic("a fault") }))
+	if _, err := o.Write([]byte("$ ")); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, errInternal) {
+		t.Error(err)
+	}
 }

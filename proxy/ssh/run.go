@@ -115,7 +115,7 @@ func (r *run) relayBytes() error {
 // outlet masks and records what the program says as the policy wants it, and writes it
 // to to.
 func (r *run) outlet(to io.Writer) outlet {
-	return newOutlet(r.session.Masks(), &output{run: r, to: to, keep: r.terminal != nil || r.full()})
+	return r.newOutlet(r.session.Masks(), &output{run: r, to: to, keep: r.terminal != nil || r.full()})
 }
 
 // relayOutput hands on what the program says to its end.

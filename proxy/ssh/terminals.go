@@ -2,6 +2,7 @@ package ssh
 
 import (
 	"io"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/mask"
 	"github.com/sallyport/sallyport/proxy/ssh/terminal"
@@ -18,9 +19,11 @@ type outlet interface {
 }
 
 // newOutlet masks what is written to it, and hands it on.
-func newOutlet(masks *mask.Set, to io.Writer) outlet {
+func (c *connection) newOutlet(masks *mask.Set, to io.Writer) outlet {
 	if masks.Detects() {
-		return terminal.NewOutput(masks, to, terminal.Options{})
+		return terminal.NewOutput(masks, to, terminal.Options{
+			AfterFunc: func(d time.Duration, f func()) terminal.Timer { return time.AfterFunc(d, c.caught(f)) },
+		})
 	}
 	return plainOutlet{to}
 }
