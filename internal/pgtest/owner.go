@@ -4,13 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/user"
-	"path/filepath"
-	"runtime"
 	"strconv"
 	"syscall"
-	"time"
 )
 
 // owner is whom servers run as, and whom their files belong to: ourselves, or
@@ -60,54 +56,4 @@ func (o *owner) writeFile(path, content string) error {
 		return err
 	}
 	return o.chown(path)
-}
-
-// process is a child with one goroutine that owns it.
-type process struct {
-	cmd  *exec.Cmd
-	done chan struct{}
-}
-
-// start runs a program as the owner. The child dies with its parent thread
-// (Pdeathsig), so the goroutine keeps its thread: a test that panics leaves no
-// server behind.
-func (o *owner) start(program, logFile string, arguments ...string) (*process, error) {
-	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(program, arguments...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Dir = filepath.Dir(logFile)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: o.credential, Setpgid: true, Pdeathsig: syscall.SIGQUIT}
-	p := &process{cmd: cmd, done: make(chan struct{})}
-	started := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		defer close(p.done)
-		defer func() { _ = log.Close() }()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
-		}
-	}()
-	return p, <-started
-}
-
-// stop asks for a fast shutdown, then an immediate one, then none.
-func (p *process) stop() error {
-	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL} {
-		if err := p.cmd.Process.Signal(signal); errors.Is(err, os.ErrProcessDone) {
-			break
-		}
-		select {
-		case <-p.done:
-			return nil
-		case <-time.After(15 * time.Second):
-		}
-	}
-	<-p.done
-	return nil
 }

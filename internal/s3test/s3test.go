@@ -12,15 +12,18 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
-	"sync"
+	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/sallyport/sallyport/internal/servertest"
 )
 
 // Options of a server. The zero value is a server with TLS.
@@ -35,8 +38,10 @@ type Options struct {
 	Domain string
 }
 
-// Server is a running S3 server. Its methods are safe for concurrent use.
+// Server is a running S3 server. Its methods are safe for concurrent use. Stop kills it;
+// what it has stored stays.
 type Server struct {
+	*servertest.Process
 	// Endpoint is the URL: "https://127.0.0.1:1234".
 	Endpoint string
 	// Address is where it listens: "127.0.0.1:1234".
@@ -48,12 +53,10 @@ type Server struct {
 	CAPEM []byte
 
 	program, root string
+	port          string
 	options       Options
 	certificate   *tls.Certificate
 	client        *http.Client
-
-	mu      sync.Mutex
-	process *process
 }
 
 // ErrMissing says that there is no S3 server to start.
@@ -62,7 +65,8 @@ var ErrMissing = errors.New("no versitygw found: run `make s3` (hack/s3/build.sh
 const (
 	accessKey = "throwaway"
 	secretKey = "throwaway secret" // of servers that live as long as a test, on loopback
-	timeout   = 30 * time.Second
+	// timeout of one request.
+	timeout = 30 * time.Second
 )
 
 // Start runs a server until the test ends. Without versitygw the test fails, or is
@@ -70,19 +74,7 @@ const (
 func Start(t testing.TB, options Options) *Server {
 	t.Helper()
 	s, err := Run(options)
-	if errors.Is(err, ErrMissing) && os.Getenv("SALLYPORT_ALLOW_MISSING") == "1" {
-		t.Skipf("SALLYPORT_ALLOW_MISSING=1: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the last lines of versitygw's log:\n%s", s.logTail())
-		}
-		s.Close()
-	})
-	return s
+	return servertest.Keep(t, s, err, ErrMissing)
 }
 
 // Run starts a server for callers without a test, such as TestMain; they Close it.
@@ -96,6 +88,7 @@ func Run(options Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Region: "us-east-1", AccessKey: accessKey, SecretKey: secretKey, program: program, root: root, options: options}
+	s.Process = &servertest.Process{Name: "versitygw", LogFile: s.file("log"), Command: s.command, Ready: s.ready}
 	if err := s.create(); err != nil {
 		s.Close()
 		return nil, err
@@ -123,8 +116,7 @@ func find() (string, error) {
 	return slices.Max(found), nil
 }
 
-// create lays out the folders and starts the server. A port can be lost between
-// finding and binding it: then the next one is tried.
+// create lays out the folders and starts the server.
 func (s *Server) create() error {
 	for _, folder := range []string{s.data(), s.versions()} {
 		if err := os.Mkdir(folder, 0o700); err != nil {
@@ -140,85 +132,35 @@ func (s *Server) create() error {
 		pool.AppendCertsFromPEM(s.CAPEM)
 	}
 	s.client = &http.Client{Timeout: timeout, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
-	var err error
-	for range 5 {
-		if s.Address, err = freeAddress(); err != nil {
-			return err
-		}
+	return servertest.OnFreePort(func(port int) error {
+		s.port = strconv.Itoa(port)
+		s.Address = net.JoinHostPort("127.0.0.1", s.port)
 		s.Endpoint = scheme + "://" + s.Address
-		if err = s.Start(); err == nil {
-			return nil
-		}
-	}
-	return err
+		return s.Start()
+	})
 }
 
-// Stop kills the server; what it has stored stays.
-func (s *Server) Stop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.process != nil {
-		s.process.kill()
-		s.process = nil
-	}
-}
-
-// Start starts a stopped server at the same address, and waits until it answers.
-func (s *Server) Start() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.process != nil {
-		return nil
-	}
+func (s *Server) command() *exec.Cmd {
 	arguments := []string{"--region", s.Region, "--access", s.AccessKey, "--secret", s.SecretKey, "--quiet"}
 	if s.certificate != nil {
 		arguments = append(arguments, "--cert", s.file("server.crt"), "--key", s.file("server.key"))
 	}
-	_, port, err := net.SplitHostPort(s.Address)
-	if err != nil {
-		return err
-	}
 	for _, address := range append([]string{"127.0.0.1"}, s.options.Listen...) {
-		arguments = append(arguments, "--port", net.JoinHostPort(address, port))
+		arguments = append(arguments, "--port", net.JoinHostPort(address, s.port))
 	}
 	if s.options.Domain != "" {
 		arguments = append(arguments, "--virtual-domain", s.options.Domain)
 	}
-	p, err := start(s.program, s.file("log"), append(arguments, "posix", "--versioning-dir", s.versions(), s.data())...)
-	if err != nil {
-		return fmt.Errorf("start versitygw: %w", err)
-	}
-	s.process = p
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	if err := s.awaitReady(ctx); err != nil {
-		p.kill()
-		s.process = nil
-		return fmt.Errorf("start versitygw: %w; its log:\n%s", err, s.logTail())
-	}
-	return nil
+	cmd := exec.Command(s.program, append(arguments, "posix", "--versioning-dir", s.versions(), s.data())...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "LC_ALL=C", "TZ=UTC"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
 }
 
-// awaitReady asks until there is an answer, whatever it says.
-func (s *Server) awaitReady(ctx context.Context) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Endpoint, nil)
-		if err != nil {
-			return err
-		}
-		if response, err := s.client.Do(request); err == nil {
-			return response.Body.Close()
-		}
-		select {
-		case <-s.process.done:
-			return errors.New("it ended at once")
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
+// ready asks, and takes any answer.
+func (s *Server) ready(string) bool {
+	response, err := s.client.Get(s.Endpoint)
+	return err == nil && response.Body.Close() == nil
 }
 
 // Close stops the server and removes everything that it left.
@@ -267,17 +209,3 @@ func (s *Server) connect() (*minio.Client, error) {
 func (s *Server) data() string            { return s.file("data") }
 func (s *Server) versions() string        { return s.file("versions") }
 func (s *Server) file(name string) string { return filepath.Join(s.root, name) }
-
-func (s *Server) logTail() string {
-	content, _ := os.ReadFile(s.file("log"))
-	return strings.ToValidUTF8(string(content[max(0, len(content)-4096):]), "?")
-}
-
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String(), nil
-}

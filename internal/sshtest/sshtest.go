@@ -5,7 +5,6 @@ package sshtest
 
 import (
 	"bytes"
-	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
@@ -17,12 +16,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/sallyport/sallyport/internal/servertest"
 )
 
 // Options of a server. The zero value is a server that nobody can log in to.
@@ -42,8 +41,10 @@ type Options struct {
 	Config []string
 }
 
-// Server is a running sshd. Its methods are safe for concurrent use.
+// Server is a running sshd. Its methods are safe for concurrent use. Stop ends it and
+// everything that anybody runs in its sessions, at once.
 type Server struct {
+	*servertest.Process
 	// Host is 127.0.0.1.
 	Host string
 	Port int
@@ -56,39 +57,21 @@ type Server struct {
 
 	root    string
 	program string
-
-	mu      sync.Mutex
-	process *process
 }
 
 // ErrMissing says that this machine or user cannot run an OpenSSH server.
 var ErrMissing = errors.New("no OpenSSH server can run here")
 
 // AllowMissing, set to 1 in the environment, skips tests that lack a server.
-const AllowMissing = "SALLYPORT_ALLOW_MISSING"
+const AllowMissing = servertest.AllowMissing
 
-const (
-	sftpServer = "/usr/lib/openssh/sftp-server"
-	timeout    = 30 * time.Second
-)
+const sftpServer = "/usr/lib/openssh/sftp-server"
 
 // Start runs a server until the test ends.
 func Start(t testing.TB, options Options) *Server {
 	t.Helper()
 	s, err := Run(options)
-	if errors.Is(err, ErrMissing) && os.Getenv(AllowMissing) == "1" {
-		t.Skipf("%s=1: %v", AllowMissing, err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the last lines of sshd's log:\n%s", s.logTail())
-		}
-		s.Close()
-	})
-	return s
+	return servertest.Keep(t, s, err, ErrMissing)
 }
 
 // Run starts a server for callers without a test, such as TestMain; they Close it.
@@ -103,6 +86,7 @@ func Run(options Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Host: "127.0.0.1", HostKeyFile: filepath.Join(root, "host_key"), root: root, program: program}
+	s.Process = &servertest.Process{Name: "sshd", LogFile: s.path("log"), Command: s.command, Ready: s.ready}
 	if err := s.create(options); err != nil {
 		s.Close()
 		return nil, err
@@ -128,8 +112,7 @@ func findServer() (string, error) {
 	return "", fmt.Errorf("%w: no sshd found: run hack/setup.sh", ErrMissing)
 }
 
-// create lays out the server's files and starts it. A port can be lost between
-// finding and binding it: then the next one is tried.
+// create lays out the server's files and starts it.
 func (s *Server) create(options Options) error {
 	err := errors.Join(
 		os.Chmod(s.root, 0o755),
@@ -147,18 +130,13 @@ func (s *Server) create(options Options) error {
 			return err
 		}
 	}
-	for range 5 {
-		if s.Port, err = freePort(); err != nil {
+	return servertest.OnFreePort(func(port int) error {
+		s.Port = port
+		if err := s.write("sshd_config", s.config(options), 0o600); err != nil {
 			return err
 		}
-		if err = s.write("sshd_config", s.config(options), 0o600); err != nil {
-			return err
-		}
-		if err = s.Start(); err == nil || !strings.Contains(err.Error(), "Address already in use") {
-			return err
-		}
-	}
-	return err
+		return s.Start()
+	})
 }
 
 func (s *Server) makeHostKey(ca ssh.Signer) error {
@@ -214,45 +192,6 @@ func lines(keys []ssh.PublicKey) []byte {
 	return all.Bytes()
 }
 
-// Start starts a stopped server on the same port, and waits until it listens.
-func (s *Server) Start() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.process != nil {
-		return nil
-	}
-	seen := len(s.Log())
-	p, err := s.launch()
-	if err != nil {
-		return fmt.Errorf("start sshd: %w", err)
-	}
-	s.process = p
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	if err := s.awaitReady(ctx, seen); err != nil {
-		p.stop()
-		s.process = nil
-		return fmt.Errorf("start sshd: %w; its log:\n%s", err, s.logTail())
-	}
-	return nil
-}
-
-// Stop ends the server and everything that anybody runs in its sessions, at once.
-func (s *Server) Stop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.process != nil {
-		s.process.stop()
-		s.process = nil
-	}
-}
-
-// Restart is Stop and Start.
-func (s *Server) Restart() error {
-	s.Stop()
-	return s.Start()
-}
-
 // Close stops the server and removes everything that it left.
 func (s *Server) Close() {
 	s.Stop()
@@ -270,36 +209,6 @@ func (s *Server) KnownHosts() string {
 	return fmt.Sprintf("[%s]:%d %s", s.Host, s.Port, ssh.MarshalAuthorizedKey(s.HostKey))
 }
 
-// Log is what the server has logged so far.
-func (s *Server) Log() string {
-	content, _ := os.ReadFile(s.path("log"))
-	return string(content)
-}
-
-func (s *Server) logTail() string {
-	content := s.Log()
-	return content[max(0, len(content)-4096):]
-}
-
-// awaitReady waits until sshd says in its log that it listens: to ask it would be a
-// connection that tests count.
-func (s *Server) awaitReady(ctx context.Context, seen int) error {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if strings.Contains(s.Log()[seen:], "Server listening on "+s.Host) {
-			return nil
-		}
-		select {
-		case <-s.process.done:
-			return errors.New("it ended at once")
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
-}
-
 func (s *Server) path(parts ...string) string {
 	return filepath.Join(slices.Concat([]string{s.root}, parts)...)
 }
@@ -312,13 +221,4 @@ func (s *Server) write(name string, content []byte, mode os.FileMode) error {
 	}
 	// Whatever the umask is, sshd reads these as whoever logs in.
 	return errors.Join(os.Chmod(staging, mode), os.Rename(staging, s.path(name)))
-}
-
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }
