@@ -298,7 +298,8 @@ func (s *spool) length() int64 {
 func (s *spool) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	errs := []error{s.place.Close()}
+	// A program that was forked meanwhile would keep the lock until it runs.
+	errs := []error{syscall.Flock(int(s.place.Fd()), syscall.LOCK_UN), s.place.Close()}
 	for _, f := range []*os.File{s.in, s.out} {
 		if f != nil {
 			errs = append(errs, f.Close())

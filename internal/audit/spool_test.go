@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -90,8 +91,9 @@ func TestASpoolIsAQueueThatSurvives(t *testing.T) {
 				if rapid.Bool().Draw(t, "orderly") {
 					_ = s.close()
 				} else {
-					// The kernel takes a dead process's lock away.
-					_ = s.place.Close()
+					// The kernel takes a dead process's lock away; what another test forks
+					// meanwhile has it, too, until it runs.
+					_ = errors.Join(syscall.Flock(int(s.place.Fd()), syscall.LOCK_UN), s.place.Close())
 				}
 				s = mustOpen(t, dir, 4000)
 			},
