@@ -170,8 +170,8 @@ func (g *sshGrant) lacksCommands(a *Action) string {
 		return "what only a shell could tell (" + a.Opaque + "): write commands out"
 	case len(s.Commands) == 0:
 		return "an empty command line"
-	// The lines of a restricted shell run in its terminal.
-	case s.Terminal && !g.Terminal && g.Shell != v1alpha1.ShellRestricted:
+	// Many programs offer a shell to whoever has a terminal: pagers, editors.
+	case s.Terminal && !g.Terminal:
 		return "a terminal for commands"
 	}
 	for _, argv := range s.Commands {

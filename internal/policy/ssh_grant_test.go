@@ -128,7 +128,8 @@ func TestSSH3_EveryKindOfOperationMeetsTheGrant(t *testing.T) {
 		"exec with an option":      {nil, run(words("tail", "-f")), "command"},
 		"exec, terminal":           {nil, tty(run(words("journalctl"))), "a terminal for commands"},
 		"exec, terminal granted":   {func(g *v1alpha1.SSHGrant) { g.Terminal = true }, tty(run(words("journalctl"))), ""},
-		"a restricted shell's":     {shell("Restricted"), tty(run(words("journalctl"))), ""},
+		"a restricted shell's":     {shell("Restricted"), run(words("journalctl")), ""},
+		"beside a restricted one":  {shell("Restricted"), tty(run(words("journalctl"))), "a terminal for commands"},
 		"a recorded shell's":       {shell("Recorded"), tty(run(words("journalctl"))), "a terminal for commands"},
 
 		"env":                    {nil, name("env", "LC_ALL", "C"), ""},
