@@ -1,11 +1,7 @@
 package layout
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"github.com/sallyport/sallyport/hack/cluster/internal/process"
 )
@@ -23,33 +19,11 @@ type Record struct {
 
 func (c Cluster) recordPath() string { return c.Path("cluster.json") }
 
-// Save writes the record in one step: a reader sees the old one or the new one.
-func (c Cluster) Save(r Record) error {
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	temporary := c.recordPath() + ".new"
-	if err := os.WriteFile(temporary, append(data, '\n'), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(temporary, c.recordPath())
-}
+// Save writes the record.
+func (c Cluster) Save(r Record) error { return WriteJSON(c.recordPath(), r, 0o644) }
 
 // Load reads the record; found is false if the cluster was never started.
-func (c Cluster) Load() (r Record, found bool, err error) {
-	data, err := os.ReadFile(c.recordPath())
-	if errors.Is(err, fs.ErrNotExist) {
-		return Record{}, false, nil
-	}
-	if err != nil {
-		return Record{}, false, err
-	}
-	if err := json.Unmarshal(data, &r); err != nil {
-		return Record{}, false, fmt.Errorf("%s: %w", c.recordPath(), err)
-	}
-	return r, true, nil
-}
+func (c Cluster) Load() (r Record, found bool, err error) { return ReadJSON[Record](c.recordPath()) }
 
 // Running returns the record of a cluster that must be running.
 func (c Cluster) Running() (Record, error) {

@@ -1,11 +1,6 @@
 package postgres
 
 import (
-	"encoding/json"
-	"errors"
-	"io/fs"
-	"os"
-
 	"github.com/sallyport/sallyport/hack/cluster/internal/layout"
 )
 
@@ -28,26 +23,15 @@ type Info struct {
 func InfoPath(c layout.Cluster) string { return c.Path("postgres", "postgres.json") }
 
 func writeInfo(c layout.Cluster, r layout.Record, password string) error {
-	data, err := json.MarshalIndent(Info{
+	return layout.WriteJSON(InfoPath(c), Info{
 		Host: layout.PostgresIP, Name: layout.PostgresName, Port: 5432,
 		ForwardHost: "127.0.0.1", ForwardPort: r.Ports[layout.PostgresAddress],
 		User: account, Password: password, Database: account,
 		CAFile: c.Path("postgres", "ca.crt"),
-	}, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(InfoPath(c), append(data, '\n'), 0o600)
+	}, 0o600)
 }
 
 // Read returns what Prepare wrote; found is false if there never was a server.
 func Read(c layout.Cluster) (info Info, found bool, err error) {
-	data, err := os.ReadFile(InfoPath(c))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Info{}, false, nil
-	}
-	if err != nil {
-		return Info{}, false, err
-	}
-	return info, true, json.Unmarshal(data, &info)
+	return layout.ReadJSON[Info](InfoPath(c))
 }

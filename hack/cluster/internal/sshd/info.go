@@ -1,9 +1,6 @@
 package sshd
 
 import (
-	"encoding/json"
-	"errors"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -42,27 +39,16 @@ func writeInfo(c layout.Cluster, r layout.Record) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(Info{
+	return layout.WriteJSON(InfoPath(c), Info{
 		Host: layout.SSHIP, Name: layout.SSHName, Port: 22,
 		ForwardHost: "127.0.0.1", ForwardPort: r.Ports[layout.SSHAddress], Logins: logins,
 		HostKey: strings.TrimSpace(string(key)), HostKeyFile: c.Path("ssh", "host_key.pub"),
 		CAKeysFile: c.Path("ssh", "ca_keys"), RevokedKeysFile: c.Path("ssh", "revoked_keys"),
 		AuthorizedKeys: c.Path("ssh", "keys"), Root: c.Path("ssh"), Log: c.Log(Name),
-	}, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(InfoPath(c), append(data, '\n'), 0o600)
+	}, 0o600)
 }
 
 // Read returns what Prepare wrote; found is false if there never was a server.
 func Read(c layout.Cluster) (info Info, found bool, err error) {
-	data, err := os.ReadFile(InfoPath(c))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Info{}, false, nil
-	}
-	if err != nil {
-		return Info{}, false, err
-	}
-	return info, true, json.Unmarshal(data, &info)
+	return layout.ReadJSON[Info](InfoPath(c))
 }
