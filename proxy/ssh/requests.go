@@ -37,6 +37,8 @@ func (s *sessionChannel) openTerminal(request *ssh.Request) bool {
 	if !s.prepare(request, ssh.Marshal(&asked)) {
 		return false
 	}
+	s.stderr.Lock()
+	defer s.stderr.Unlock()
 	s.terminal = &asked
 	return true
 }

@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"strings"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -40,4 +41,34 @@ func TestABreakIsJudgedAsASignal(t *testing.T) {
 			t.Errorf("%s: %d requests came to the target", effect, got)
 		}
 	}
+}
+
+// What concerns the whole connection is told on a channel that may be asked for something
+// at that moment.
+func TestAClientIsToldOfItsConnectionWhileItAsksForATerminal(t *testing.T) {
+	t.Parallel()
+	p := granting(v1alpha1.SSHGrant{Terminal: true, Listeners: []v1alpha1.ForwardGrant{{Host: "127.0.0.1"}}})
+	p.Rules = []v1alpha1.Rule{{Name: "listeners", When: `action.kind == "tcpip-forward"`, Effect: v1alpha1.EffectDeny}}
+	client := granted(t, p).connect(t)
+	channel, requests, err := client.OpenChannel("session", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go ssh.DiscardRequests(requests)
+	refused := make(chan error, 1)
+	go func() {
+		_, err := client.Listen("tcp", "127.0.0.1:0")
+		refused <- err
+	}()
+	if done, err := channel.SendRequest("pty-req", true, ssh.Marshal(&ptyRequest{Term: "xterm", Columns: 80, Rows: 24, Modes: "\x00"})); err != nil || !done {
+		t.Error(done, err)
+	}
+	if err := <-refused; err == nil {
+		t.Error("the target listens")
+	}
+	told := make([]byte, 64)
+	if n, err := channel.Stderr().Read(told); err != nil || !strings.Contains(string(told[:n]), "sallyport: ") {
+		t.Errorf("%q, %v", told[:n], err)
+	}
+	_ = channel.Close()
 }

@@ -60,7 +60,8 @@ type sessionChannel struct {
 	// started says that the one program was asked for, whatever became of it.
 	started bool
 
-	// stderr is held by whoever writes to the client's stderr, or ends its output.
+	// stderr is held by whoever writes to the client's stderr, or ends its output, or gives
+	// it a terminal.
 	stderr sync.Mutex
 	ended  bool
 	// parting is why the channel ends, told once.
@@ -210,12 +211,12 @@ func (s *sessionChannel) refuse(err error) {
 // tell writes a line to the client's stderr, which a terminal shows too.
 func (s *sessionChannel) tell(message string) {
 	text := line(message)
+	s.stderr.Lock()
+	defer s.stderr.Unlock()
 	if s.terminal != nil {
 		// The client's terminal is raw: it needs both.
 		text = "\r\n" + text[:len(text)-1] + "\r\n"
 	}
-	s.stderr.Lock()
-	defer s.stderr.Unlock()
 	if !s.ended {
 		_, _ = s.client.Stderr().Write([]byte(text))
 	}
