@@ -33,8 +33,14 @@ func TestSSH5_AChannelThatIsClosedMidwayGivesItsPlaceBack(t *testing.T) {
 			for range trial.rounds {
 				var all sync.WaitGroup
 				for range together {
+					// What counted the places gives them back behind its own end.
+					var s *ssh.Session
+					await(t, "a place", func() bool {
+						var err error
+						s, err = client.NewSession()
+						return err == nil
+					})
 					all.Go(func() {
-						s := newSession(t, client)
 						out, err := s.StdoutPipe()
 						if err == nil {
 							err = s.Start(trial.command)
