@@ -132,6 +132,14 @@ func answer(t *testing.T, socket string) string {
 	return line
 }
 
+// over closes the task, whose recording says this.
+func (r *reach) over(t *testing.T, words ...string) {
+	t.Helper()
+	r.task.Close(t)
+	r.task.AwaitGone(t, v1alpha1.ReasonClosed)
+	says(t, r.task.Replay(t), words...)
+}
+
 func TestSSH3_SocketsAgentAndDisplayAreReachedByWhomTheyAreGrantedTo(t *testing.T) {
 	t.Parallel()
 	listen := int32(20000 + rand.IntN(10000))
@@ -187,7 +195,7 @@ func TestSSH3_SocketsAgentAndDisplayAreReachedByWhomTheyAreGrantedTo(t *testing.
 		t.Errorf("a denied listener: exit code %d: %s", code, asked.Err)
 	}
 	shared.Err.Await(t, 0, "alice: one is enough", harness.Patience)
-	says(t, r.task.Replay(t), "auth-agent-req", "x11-req", "app.sock", "other.sock", "Approved: approved by alice", "Denied: alice: one is enough")
+	r.over(t, "auth-agent-req", "x11-req", "app.sock", "other.sock", "Approved: approved by alice", "Denied: alice: one is enough")
 }
 
 func TestSSH3_SocketsAgentAndDisplayAreOutOfReachOfEverybodyElse(t *testing.T) {
@@ -210,5 +218,5 @@ func TestSSH3_SocketsAgentAndDisplayAreOutOfReachOfEverybodyElse(t *testing.T) {
 	if _, err := r.Stat(r.folder + "/app.sock"); err != nil {
 		t.Errorf("the socket that was refused: %v", err)
 	}
-	says(t, r.task.Replay(t), "auth-agent-req", "x11-req", "app.sock", "REFUSED")
+	r.over(t, "auth-agent-req", "x11-req", "app.sock", "REFUSED")
 }

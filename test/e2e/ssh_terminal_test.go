@@ -95,5 +95,7 @@ func TestSSH3_ARestrictedShellRunsWhatIsGrantedLineByLine(t *testing.T) {
 	if _, code := shell.Exit(t, harness.Patience); code != 0 {
 		t.Errorf("exit code %d: %s", code, shell.Err)
 	}
+	task.Close(t)
+	task.AwaitGone(t, v1alpha1.ReasonClosed)
 	says(t, task.Replay(t), "id -un", "uname -a", "REFUSED", "Approved: approved by alice")
 }
