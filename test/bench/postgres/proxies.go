@@ -30,7 +30,7 @@ func (f *field) proxies(ctx context.Context) error {
 		{ours, func(*v1alpha1.AccessPolicySpec) {}},
 		{oursOutput, func(p *v1alpha1.AccessPolicySpec) { p.Recording.Output = v1alpha1.OutputFull }},
 		{oursMasks, func(p *v1alpha1.AccessPolicySpec) { p.Masking = columnMasks() }},
-		{oursDetectors, func(p *v1alpha1.AccessPolicySpec) { p.Masking = detectors() }},
+		{oursDetectors, func(p *v1alpha1.AccessPolicySpec) { p.Masking = measure.AllDetectors() }},
 	} {
 		port, err := measure.FreePort()
 		if err != nil {
@@ -41,7 +41,7 @@ func (f *field) proxies(ctx context.Context) error {
 			return err
 		}
 		c := &contender{name: variant.name, leg: plain, port: port, transactions: variant.name == ours, rows: true}
-		if err := f.run(ctx, c, nil, f.options.proxy, "--grant-file", file, "--allow-plaintext", "--listen", measure.Local(port)); err != nil {
+		if err := f.run(ctx, c, nil, f.options.Proxy, "--grant-file", file, "--allow-plaintext", "--listen", measure.Local(port)); err != nil {
 			return err
 		}
 		f.add(&contender{name: c.name, leg: tlsOn, port: port, process: c.process, transactions: c.transactions, rows: true})
@@ -90,16 +90,4 @@ func columnMasks() *v1alpha1.MaskingPolicy {
 		{Schema: "public", Relation: "people", Column: "email", Mask: v1alpha1.Mask{How: v1alpha1.MaskRedact}},
 		{Schema: "public", Relation: "people", Column: "name", Mask: v1alpha1.Mask{How: v1alpha1.MaskPartial, KeepLast: 2}},
 	}}
-}
-
-func detectors() *v1alpha1.MaskingPolicy {
-	m := &v1alpha1.MaskingPolicy{}
-	for name, detect := range map[string]v1alpha1.Detect{
-		"card": v1alpha1.DetectPaymentCard, "email": v1alpha1.DetectEmail, "phone": v1alpha1.DetectPhone,
-		"iban": v1alpha1.DetectIBAN, "national-id": v1alpha1.DetectNationalID, "ip": v1alpha1.DetectIPAddress,
-		"jwt": v1alpha1.DetectJWT, "private-key": v1alpha1.DetectPrivateKey, "cloud-key": v1alpha1.DetectCloudKey,
-	} {
-		m.Detectors = append(m.Detectors, v1alpha1.DetectorMask{Name: name, Detect: detect, Mask: v1alpha1.Mask{How: v1alpha1.MaskRedact}})
-	}
-	return m
 }

@@ -213,7 +213,7 @@ func (f *field) fresh(ctx context.Context, name string) (*contender, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := measure.Start(ctx, measure.Local(port), nil, f.options.proxy, "--grant-file", filepath.Join(f.folder, name, "grant.yaml"),
+	p, err := measure.Start(ctx, measure.Local(port), nil, f.options.Proxy, "--grant-file", filepath.Join(f.folder, name, "grant.yaml"),
 		"--allow-plaintext", "--listen", measure.Local(port))
 	if err != nil {
 		return nil, err
@@ -224,7 +224,7 @@ func (f *field) fresh(ctx context.Context, name string) (*contender, error) {
 
 // coldStart is the time from exec to a connection taken.
 func coldStart(ctx context.Context, f *field, r *results) error {
-	for range 2*f.options.rounds + 1 {
+	for range 2*f.options.Rounds + 1 {
 		began := time.Now()
 		c, err := f.fresh(ctx, ours)
 		if err != nil {

@@ -82,7 +82,7 @@ func (f *field) start(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	for name, masking := range map[string]*v1alpha1.MaskingPolicy{ours: nil, oursDetectors: detectors()} {
+	for name, masking := range map[string]*v1alpha1.MaskingPolicy{ours: nil, oursDetectors: measure.AllDetectors()} {
 		if err := f.grantFile(name, masking); err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (f *field) start(ctx context.Context) (err error) {
 
 func (f *field) proxy(name string) func(port int) (string, []string) {
 	return func(port int) (string, []string) {
-		return f.options.proxy, []string{"--protocol", "ssh", "--grant-file", f.path(name, "grant.yaml"), "--listen", measure.Local(port)}
+		return f.options.Proxy, []string{"--protocol", "ssh", "--grant-file", f.path(name, "grant.yaml"), "--listen", measure.Local(port)}
 	}
 }
 
@@ -205,18 +205,6 @@ func (f *field) grantFile(name string, masking *v1alpha1.MaskingPolicy) error {
 		return err
 	}
 	return os.WriteFile(f.path(name, "grant.yaml"), content, 0o600)
-}
-
-func detectors() *v1alpha1.MaskingPolicy {
-	m := &v1alpha1.MaskingPolicy{}
-	for name, detect := range map[string]v1alpha1.Detect{
-		"card": v1alpha1.DetectPaymentCard, "email": v1alpha1.DetectEmail, "phone": v1alpha1.DetectPhone,
-		"iban": v1alpha1.DetectIBAN, "national-id": v1alpha1.DetectNationalID, "ip": v1alpha1.DetectIPAddress,
-		"jwt": v1alpha1.DetectJWT, "private-key": v1alpha1.DetectPrivateKey, "cloud-key": v1alpha1.DetectCloudKey,
-	} {
-		m.Detectors = append(m.Detectors, v1alpha1.DetectorMask{Name: name, Detect: detect, Mask: v1alpha1.Mask{How: v1alpha1.MaskRedact}})
-	}
-	return m
 }
 
 // Close stops everything.
