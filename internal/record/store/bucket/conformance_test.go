@@ -3,6 +3,7 @@ package bucket_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -56,7 +57,7 @@ func TestPresignedPlacesConform(t *testing.T) {
 	}
 }
 
-// granting asks for a place when it needs one.
+// granting asks for a place when it needs one, as a proxy does.
 type granting struct {
 	task   *bucket.Task
 	places *presigned.Store
@@ -64,6 +65,16 @@ type granting struct {
 }
 
 func (g granting) Put(ctx context.Context, name string, content []byte) error {
+	for {
+		err := g.put(ctx, name, content)
+		// Another writer of the same object has used the place up.
+		if !errors.Is(err, store.ErrExpired) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func (g granting) put(ctx context.Context, name string, content []byte) error {
 	grant := g.grant
 	var err error
 	if grant.Places, err = g.task.Presign(ctx, []string{name}, time.Minute, bucket.Retention{}); err == nil {
