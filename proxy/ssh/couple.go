@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"context"
 	"io"
 
 	"golang.org/x/crypto/ssh"
@@ -85,6 +86,10 @@ func (c *connection) move(to io.Writer, from io.Reader, record func([]byte) erro
 	defer b.free()
 	for {
 		n, err := from.Read(b.bytes)
+		if c.ctx.Err() != nil {
+			// No byte follows the end, and none is in the way of the words that tell why.
+			return moved, context.Cause(c.ctx)
+		}
 		if n > 0 {
 			if record != nil {
 				if err := record(b.bytes[:n]); err != nil {

@@ -20,11 +20,12 @@ type clientLeg struct {
 	// left is told, before anybody else, that the client is gone.
 	left func(error)
 	// keep says that a read deadline, which is how the server wakes an engine, is not yet
-	// an error: somebody will say farewell.
+	// an error: somebody will say farewell, and where output fills the channel's window,
+	// the client must be heard to make room for that.
 	keep atomic.Bool
-	// over is closed by Close.
+	// over is closed by Close; closing is held meanwhile.
 	over    chan struct{}
-	closing sync.Once
+	closing sync.Mutex
 	// reading is held by the one who reads.
 	reading sync.Mutex
 }
@@ -32,41 +33,57 @@ type clientLeg struct {
 func (l *clientLeg) Read(p []byte) (int, error) {
 	l.reading.Lock()
 	defer l.reading.Unlock()
+	for {
+		if l.isOver() {
+			return 0, net.ErrClosed
+		}
+		n, err := l.Conn.Read(p)
+		switch {
+		case err == nil:
+			return n, nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if l.readOn() {
+				continue
+			}
+		default:
+			l.left(errLeft)
+		}
+		return n, err
+	}
+}
+
+// readOn lifts a read deadline, unless reading is over.
+func (l *clientLeg) readOn() bool {
+	l.closing.Lock()
+	defer l.closing.Unlock()
+	return l.keep.Load() && !l.isOver() && l.SetReadDeadline(time.Time{}) == nil
+}
+
+func (l *clientLeg) isOver() bool {
 	select {
 	case <-l.over:
-		return 0, net.ErrClosed
+		return true
 	default:
+		return false
 	}
-	n, err := l.Conn.Read(p)
-	switch {
-	case err == nil:
-		return n, nil
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		if l.keep.Load() {
-			<-l.over
-		}
-	default:
-		l.left(errLeft)
-	}
-	return n, err
 }
 
 func (l *clientLeg) Write(p []byte) (int, error) {
-	select {
-	case <-l.over:
+	if l.isOver() {
 		return 0, net.ErrClosed
-	default:
-		return l.Conn.Write(p)
 	}
+	return l.Conn.Write(p)
 }
 
 // Close ends all reading and writing of package ssh.
 func (l *clientLeg) Close() error {
-	l.closing.Do(func() {
+	l.closing.Lock()
+	defer l.closing.Unlock()
+	if !l.isOver() {
 		close(l.over)
 		// A client that has left may have stopped to read before: who writes to it wakes, too.
 		_ = l.SetDeadline(past)
-	})
+	}
 	return nil
 }
 
