@@ -25,11 +25,13 @@ const (
 	// endTimeout is how long sessions have to be gone once they must end.
 	endTimeout = 2 * time.Second
 	// storeTimeout is how long their recordings then have to be stored, and signTimeout
-	// to be signed: a proxy that stops waits as long as its pod may for a manager that is
-	// away, lastSignTimeout.
+	// to be signed, less than a manager waits for the last report. A proxy that stops waits
+	// as long as its pod may for a manager that is away, lastSignTimeout.
 	storeTimeout    = 5 * time.Second
-	signTimeout     = 2 * time.Second
-	lastSignTimeout = 40 * time.Second
+	signTimeout     = 7 * time.Second
+	lastSignTimeout = 35 * time.Second
+	// closeTimeout is how long what cannot be stored or signed has to be put away.
+	closeTimeout = 2 * time.Second
 	// lastWord is how long a proxy that is told to stop waits to hear why.
 	lastWord = 250 * time.Millisecond
 	// lastReport is how long the last report has to reach the manager at shutdown.
@@ -199,7 +201,7 @@ func (p parts) flush(signable context.Context, signing time.Duration, log logr.L
 }
 
 func (p parts) closeRecordings(ctx context.Context, log logr.Logger) {
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), signTimeout)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	if err := p.recordings.Close(closing); err != nil {
 		log.Error(err, "Recordings could not be closed")

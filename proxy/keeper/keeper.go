@@ -61,7 +61,7 @@ const (
 	defaultPatience = 30 * time.Second
 	bucketAge       = 10 * time.Second
 	volumeAge       = 60 * time.Second
-	// attemptTimeout bounds one attempt to store or to sign.
+	// attemptTimeout bounds one attempt to store.
 	attemptTimeout = 10 * time.Second
 	// maxQueued is as many bytes as may wait for the store: then sessions wait.
 	maxQueued = 16 << 20

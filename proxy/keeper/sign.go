@@ -16,6 +16,10 @@ import (
 // costs the manager a write of the request's status.
 const signEvery = time.Second
 
+// signAttempt bounds one attempt: a manager that was killed answers nothing, and another
+// one would.
+const signAttempt = 3 * time.Second
+
 func (k *Keeper) wakeSigner() {
 	select {
 	case k.signing <- struct{}{}:
@@ -87,7 +91,7 @@ func (k *Keeper) unsigned() map[*recording]kept {
 }
 
 func (k *Keeper) signBatch(batch map[*recording]kept) error {
-	ctx, cancel := context.WithTimeout(k.context, attemptTimeout)
+	ctx, cancel := context.WithTimeout(k.context, signAttempt)
 	defer cancel()
 	if err := k.options.At(PointSign); err != nil {
 		return err
