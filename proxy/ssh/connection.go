@@ -92,9 +92,9 @@ func (e *Engine) relay(ctx context.Context, leg *clientLeg, s *session.Session, 
 	err := context.Cause(c.ctx)
 	// Both at once: neither side waits for the other to have heard.
 	loops.Go(func() {
+		defer func() { _ = c.up.Close() }()
+		defer parted()
 		c.hangUp()
-		parted()
-		_ = c.up.Close()
 	})
 	c.farewell(err)
 	_ = c.leg.Close()
